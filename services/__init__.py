@@ -1,0 +1,1 @@
+"""The pipeline: ingest, inference, aggregation, each one folder and one process."""

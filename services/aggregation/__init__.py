@@ -1,0 +1,1 @@
+"""The aggregation hop: scored posts in, rolling sentiment per topic out."""

@@ -1,0 +1,1 @@
+"""The inference hop: posts in, scored posts out."""

@@ -1,0 +1,1 @@
+"""The ingest hop: posts of live sources and archives in, records on `posts` out."""

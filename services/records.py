@@ -1,0 +1,155 @@
+"""The records that travel on the streams, and their encoding.
+
+On the wire a record is two bytes of header, `U` and the format's version,
+then one MessagePack array whose first item names the kind. Pictures are raw
+JPEG bytes, never base64. Fields are only ever appended, with a default, so
+that a newer reader takes older records; a record of a newer version is
+refused (`BadRecord`) and dead-lettered, since what it means is unknown.
+
+    posts    keyed by post id:   Post, Deletion, End
+    scores   keyed by topic:     Scored; to every partition: Deletion, Watermark
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from services.errors import BadRecord
+
+MAGIC = b"U"
+VERSION = 1
+SCORE_UNIT = 10_000
+"""Scores are integers of 1/10,000, so that sums are exact in any order of addition."""
+
+POST, REPOST, REPLY, QUOTE = "post", "repost", "reply", "quote"
+
+
+class Picture(msgspec.Struct, frozen=True, array_like=True):
+    """One picture of a post. `jpeg` is None where it could not be had, and `reason` says why."""
+
+    jpeg: bytes | None = None
+    url: str = ""
+    alt: str = ""
+    reason: str = ""
+
+
+class Post(msgspec.Struct, frozen=True, array_like=True, tag="post"):
+    """A post that matched at least one topic.
+
+    `id` is unique over all platforms (`x:20`, `bluesky:did:plc:…/3k…`); times are
+    milliseconds since 1970 UTC. `pictures` holds at most four.
+    """
+
+    id: str
+    namespace: str
+    platform: str
+    created_at_ms: int
+    arrived_at_ms: int
+    text: str
+    topics: tuple[str, ...]
+    author: str = ""
+    author_name: str = ""
+    lang: str = ""
+    kind: str = POST
+    url: str = ""
+    original_id: str = ""
+    pictures: tuple[Picture, ...] = ()
+
+
+class Deletion(msgspec.Struct, frozen=True, array_like=True, tag="delete"):
+    """The platform says that a post is gone: what we keep of it goes too."""
+
+    id: str
+    namespace: str
+    deleted_at_ms: int
+
+
+class End(msgspec.Struct, frozen=True, array_like=True, tag="end"):
+    """Nothing more comes on this partition of `posts` in this namespace (a replay is through)."""
+
+    namespace: str
+
+
+class Watermark(msgspec.Struct, frozen=True, array_like=True, tag="watermark"):
+    """How far one partition of `posts` has been read, sent to every partition of `scores`.
+
+    `newest_ms` is the newest event time processed on `partition` (of `partitions`
+    in all). `idle` partitions do not hold the watermark back, `ended` ones never again.
+    """
+
+    namespace: str
+    partition: int
+    partitions: int
+    newest_ms: int
+    idle: bool = False
+    ended: bool = False
+
+
+class Scored(msgspec.Struct, frozen=True, array_like=True, tag="scored"):
+    """One post's sentiment for one topic.
+
+    `label` indexes `models.signature.LABELS`; `score` is P(positive) - P(negative) of
+    the networks' mean in units of 1/SCORE_UNIT; `dmlanet` and `rnnca` are calibrated
+    (negative, neutral, positive). `partition` and `offset` are the post's place in
+    `posts` (its lineage). `unseen_language` flags a language not trained on.
+    """
+
+    id: str
+    namespace: str
+    topic: str
+    created_at_ms: int
+    arrived_at_ms: int
+    label: int
+    score: int
+    dmlanet: tuple[float, float, float]
+    rnnca: tuple[float, float, float]
+    picture_weight: float
+    has_image: bool
+    has_text: bool
+    partition: int
+    offset: int
+    author: str = ""
+    author_name: str = ""
+    lang: str = ""
+    kind: str = POST
+    url: str = ""
+    original_id: str = ""
+    text: str = ""
+    picture_urls: tuple[str, ...] = ()
+    unseen_language: bool = False
+    masked_reason: str = ""
+
+
+AnyRecord: TypeAlias = Post | Deletion | End | Watermark | Scored
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[AnyRecord] = msgspec.msgpack.Decoder(AnyRecord)
+_header = MAGIC + bytes([VERSION])
+
+
+def encode(record: AnyRecord) -> bytes:
+    """The record's bytes. Text must be free of lone surrogates (ingest replaces them)."""
+    return _header + _encoder.encode(record)
+
+
+def decode(value: bytes | None) -> AnyRecord:
+    """The record behind `value`; `BadRecord` says what is wrong with it."""
+    if not value:
+        raise BadRecord("empty_record", "the record has no value")
+    if value[:1] != MAGIC or len(value) < 2:
+        raise BadRecord("not_ours", f"the record starts with {value[:2]!r}, not with {_header!r}")
+    if not 1 <= value[1] <= VERSION:
+        raise BadRecord(
+            "newer_version", f"the record has version {value[1]}; this program reads 1 to {VERSION}"
+        )
+    try:
+        return _decoder.decode(memoryview(value)[2:])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRecord("malformed_record", str(error)) from error
+
+
+def topic_key(namespace: str, topic: str) -> bytes:
+    """The key of a scored record: everything of one topic lies on one partition."""
+    return f"{namespace}/{topic}".encode()

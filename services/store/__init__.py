@@ -1,0 +1,1 @@
+"""The Redis schema and its atomic writes."""

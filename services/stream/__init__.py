@@ -1,0 +1,1 @@
+"""Streams of records: the port, its drivers, the worker loop, dead letters."""
