@@ -90,7 +90,7 @@ class Tokenizer:
 
     def encode(self, text: str) -> npt.NDArray[np.int32]:
         """Ids (MAX_TOKENS,): [CLS], pieces, [SEP], padding; all padding without pieces."""
-        return self.encode_batch([text])[0]
+        return self.encode_batch([text]).reshape(MAX_TOKENS)
 
     def encode_batch(self, texts: Sequence[str]) -> npt.NDArray[np.int32]:
         """Ids (N, MAX_TOKENS)."""

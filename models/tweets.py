@@ -23,6 +23,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from math import inf, log
 from typing import NamedTuple
 
@@ -67,9 +68,10 @@ _CAMEL = re.compile(r"\d+|[A-Z]{2,}(?![a-z])|[A-Z]?[^\WA-Z\d_]+|[A-Z]")
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 _APOSTROPHES = dict.fromkeys("\u2018\u2019\u02bc\u0060\u00b4", "'")
 _SHADES = {"sign", "symbol", "heavy", "black", "white", "medium", "of", "with", "and"}
-_SHORT = set(
-    "i a an am as at be by do go he hi if in is it me my no of oh on or so to up us we".split()
-)
+_SHORT = {
+    "i", "a", "an", "am", "as", "at", "be", "by", "do", "go", "he", "hi", "if", "in", "is", "it",
+    "me", "my", "no", "of", "oh", "on", "or", "so", "to", "up", "us", "we",
+}  # fmt: skip
 _GLUED = 12  # letters from which even a part of a camel-cased tag is taken for several words
 _RARER = 5.0  # "soo" is so much rarer than "so" that "soooo" is "so"; "tooo" stays "too"
 _MAX_MARKS = 3  # "!!!!!!" says no more than "!!!"
@@ -111,7 +113,7 @@ class Splitter:
         while cuts[-1] > 0:
             cuts.append(best[cuts[-1]][1])
         cuts.reverse()
-        return [text[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+        return [text[a:b] for a, b in pairwise(cuts)]
 
     def _cost(self, word: str) -> float:
         known = self.cost.get(word)
@@ -120,7 +122,7 @@ class Splitter:
 
 def _shortness(word: str) -> float:
     """Vocabularies list most pairs of letters as words: "in st a good" is no split."""
-    return 5.0 if len(word) <= 2 and word not in _SHORT else 0.0
+    return 8.0 if len(word) <= 2 and word not in _SHORT else 0.0
 
 
 def words_of(run: str, splitter: Splitter) -> Iterator[Word]:
