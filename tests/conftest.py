@@ -1,0 +1,36 @@
+"""Fixtures that every test shares: real servers, the data folder, a temporary home."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT.parent / "shared" / "data"
+
+
+def missing(what: str) -> None:
+    """Skip loudly where a server or data set can't be had; fail where it is required."""
+    if os.environ.get("UNDERTONE_REQUIRE_SERVERS") == "1":
+        pytest.fail(f"{what}, and UNDERTONE_REQUIRE_SERVERS=1 says that it must be there")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of recorded data; tests that need it are skipped where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip(f"no recorded data at {DATA}")
+    return DATA
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the settings of whoever runs it, nor writes into their data folder."""
+    for name in [
+        n for n in os.environ if n.startswith("UNDERTONE_") and n != "UNDERTONE_REQUIRE_SERVERS"
+    ]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("UNDERTONE_DATA_DIR", str(tmp_path / "data"))
