@@ -1,0 +1,10 @@
+# Triton with the model repository filled from the networks that ship.
+FROM nvcr.io/nvidia/tritonserver:24.10-py3
+COPY deploy/triton/model_repository /models
+COPY models/artifacts/backbone.onnx  /models/backbone/1/model.onnx
+COPY models/artifacts/text.onnx      /models/text/1/model.onnx
+COPY models/artifacts/dmlanet.onnx   /models/dmlanet/1/model.onnx
+COPY models/artifacts/rnnca.onnx     /models/rnnca/1/model.onnx
+# An ensemble needs a version folder of its own, empty as it is.
+RUN mkdir -p /models/sentiment/1
+CMD ["tritonserver", "--model-repository=/models", "--exit-on-error=true"]

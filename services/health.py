@@ -1,0 +1,69 @@
+"""`/healthz` and `/metrics` of one process, on a small HTTP server in a thread."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+
+from services import metrics as metrics  # declares what /metrics answers
+from services.errors import UsageError
+
+Health = Callable[[], Mapping[str, Any]]
+"""What `/healthz` answers: at least `healthy` (bool), and why not where it is false."""
+
+
+class HealthServer:
+    """Answers `/healthz` (200 or 503 with a JSON body) and `/metrics` until closed."""
+
+    def __init__(self, host: str, port: int, health: Health) -> None:
+        """Listen on `host:port` (0 picks a free port). `UsageError` where it is taken."""
+        try:
+            self._server = ThreadingHTTPServer((host, port), _handler(health))
+        except OSError as error:
+            raise UsageError(
+                f"can't serve health and metrics on {host}:{port} ({error.strerror}); "
+                "choose another UNDERTONE_METRICS_PORT"
+            ) from error
+        self._server.daemon_threads = True
+        self._thread = Thread(target=self._server.serve_forever, name="health", daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/healthz":
+                state = health()
+                body = json.dumps(state, default=str).encode() + b"\n"
+                self._answer(200 if state["healthy"] else 503, "application/json", body)
+            elif self.path == "/metrics":
+                self._answer(200, CONTENT_TYPE_LATEST, generate_latest(REGISTRY))
+            else:
+                self._answer(404, "text/plain", b"try /healthz or /metrics\n")
+
+        def _answer(self, status: int, content_type: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Probes come every few seconds; they are not news."""
+
+    return Handler
