@@ -25,6 +25,7 @@ Reals = npt.NDArray[np.float32]
 MAX_PIXELS = 64_000_000
 """Larger pictures are refused: decoding one would take more than 200 MB."""
 
+SHORT_SIDE = 320
 _HASH_SIDE = 8
 
 
@@ -45,7 +46,7 @@ def decode(data: bytes) -> Pixels:
             warnings.simplefilter("ignore")  # broken metadata, sizes: checked here
             with Image.open(io.BytesIO(data)) as image:
                 _check_size(image)
-                image.draft("RGB", (2 * IMAGE_SIZE, 2 * IMAGE_SIZE))
+                image.draft("RGB", (2 * SHORT_SIDE, 2 * SHORT_SIDE))
                 return np.array(_rgb(ImageOps.exif_transpose(image)))
     except UnidentifiedImageError:
         raise PictureError("not a picture in a known format") from None
@@ -111,6 +112,22 @@ def _resize_rows(rows: Reals, size: int) -> Reals:
     beneath = np.minimum(above + 1, side - 1)
     linear: Reals = rows[above] * (1 - part) + rows[beneath] * part
     return linear
+
+
+def shrunk(data: bytes) -> bytes:
+    """The picture as JPEG with a short side of at most SHORT_SIDE pixels.
+
+    That is how the services keep pictures too, so that training on data in its
+    published size sees what they see. Raises PictureError.
+    """
+    image = Image.fromarray(decode(data))
+    factor = SHORT_SIDE / min(image.size)
+    if factor < 1:
+        width, height = (max(1, round(side * factor)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=90)
+    return out.getvalue()
 
 
 def perceptual_hash(rgb: Pixels) -> npt.NDArray[np.uint64]:

@@ -193,7 +193,7 @@ def _relaxed(word: str, known: dict[str, float]) -> str:
 
 def _plain(run: str) -> tuple[str, list[int]]:
     """The run in comparable characters, and for each the offset it came from."""
-    if run.isascii() and run.isprintable():
+    if run.isascii() and run.isprintable() and "`" not in run:
         return run, list(range(len(run)))
     out: list[str] = []
     places: list[int] = []
