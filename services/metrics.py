@@ -20,3 +20,34 @@ BATCH_RECORDS = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096),
 )
 STAGE_SECONDS = Histogram("undertone_stage_seconds", "From submit to done of one batch", ["stage"])
+PICTURES = Counter("undertone_pictures_total", "Pictures asked of their hosts", ["outcome"])
+
+PAIRS = Histogram(
+    "undertone_inference_pairs",
+    "Pairs of picture and words in one request to the networks",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+)
+BATCH_WAIT_SECONDS = Histogram(
+    "undertone_batch_wait_seconds",
+    "How long the oldest record of a micro-batch waited from its stream to the submit",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
+)
+NETWORK_SECONDS = Histogram("undertone_networks_seconds", "From request to answer of the networks")
+MODEL_SECONDS = Histogram("undertone_model_seconds", "One run of an ONNX file here", ["model"])
+SCORE_CACHE = Counter(
+    "undertone_score_cache_total", "Pairs looked up among those scored before", ["outcome"]
+)
+MASKED = Counter("undertone_masked_total", "Posts scored without picture or words", ["reason"])
+SCORED_SECONDS = Histogram(
+    "undertone_scored_seconds",
+    "From a post's arrival in its stream to its scored record",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
+)
+TRITON_SECONDS = Gauge(
+    "undertone_triton_seconds",
+    "Triton's own statistics: seconds that a model's requests spent since it was loaded",
+    ["model", "phase"],
+)
+TRITON_REQUESTS = Gauge(
+    "undertone_triton_requests", "Triton's own statistics: requests and runs", ["model", "what"]
+)

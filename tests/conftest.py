@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.servers.triton import Triton, TritonMissing
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -34,3 +37,14 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("UNDERTONE_DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture(scope="session")
+def triton() -> Iterator[Triton]:
+    """A real Triton with the networks that ship."""
+    try:
+        server = Triton()
+    except (TritonMissing, FileNotFoundError) as error:
+        missing(f"no Triton: {error}")
+    with server:
+        yield server
