@@ -51,3 +51,20 @@ TRITON_SECONDS = Gauge(
 TRITON_REQUESTS = Gauge(
     "undertone_triton_requests", "Triton's own statistics: requests and runs", ["model", "what"]
 )
+SOURCE_CONNECTED = Gauge("undertone_source_connected", "1 while the source delivers", ["source"])
+SOURCE_LAST_EVENT = Gauge(
+    "undertone_source_last_event_timestamp_seconds", "Event time of the newest event", ["source"]
+)
+SOURCE_LAG = Gauge(
+    "undertone_source_lag_seconds", "From event to arrival, newest event", ["source"]
+)
+SOURCE_EVENTS = Counter("undertone_source_events_total", "Events received", ["source"])
+SOURCE_RECONNECTS = Counter(
+    "undertone_source_reconnects_total", "Connections that ended", ["source", "cause"]
+)
+SOURCE_GAPS = Counter(
+    "undertone_source_gaps_total", "Windows without events", ["source", "cause", "filled"]
+)
+SOURCE_LOST = Counter(
+    "undertone_source_lost_seconds_total", "Time whose events never came", ["source"]
+)
