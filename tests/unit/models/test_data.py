@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,10 @@ import pytest
 from PIL import Image
 
 from models.data import MVSA_PAIRS, DataError, held_back, load_pairs, load_tweets, prepared
+from models.describe import describe
 from models.folds import across, copies, cross_fold_copies, folds, groups, text_key
 from models.picture import PictureError, decode, perceptual_hash, prepare
-from models.published import load_manifest, load_mvsa, majority, merged
+from models.published import download, load_manifest, load_mvsa, majority, merged
 from models.signature import IMAGE_SIZE, LABELS
 
 NEG, NEU, POS = range(3)
@@ -270,3 +274,42 @@ def test_the_data_at_hand() -> None:
     tweets = load_tweets(without=pairs.texts)
     keys = {text_key(text) for text in pairs.texts}
     assert not [text for text in tweets.part("train")[0] if text_key(text) in keys]
+
+
+def test_what_a_manifest_names_is_downloaded_once(tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "a.jpg").write_bytes(picture())
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=str(served)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    manifest = tmp_path / "m.jsonl"
+    row = {"text": "one two three four five", "label": "positive"}
+    base = f"http://127.0.0.1:{server.server_port}"
+    rows = [{**row, "url": f"{base}/a.jpg"}, {**row, "url": f"{base}/none.jpg"}]
+    manifest.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    assert download(manifest) == {"fetched": 1, "failed": 1}
+    assert download(manifest) == {"there": 1, "failed": 1}
+    server.shutdown()
+    server.server_close()
+    manifest.write_text(json.dumps(rows[0]))
+    assert load_manifest(manifest).labels.tolist() == [POS]
+    manifest.write_text(json.dumps(rows[1]))
+    with pytest.raises(DataError, match="is missing"):
+        load_manifest(manifest)
+
+
+def test_the_data_is_described(tmp_path: Path) -> None:
+    count = 60
+    columns = {
+        "id": [str(n) for n in range(count)],
+        "text": [f"a text of its own {max(n, 2)}" for n in range(count)],
+        "label": [LABELS[n % 3] for n in range(count)],
+        "image": [picture(max(n, 1)) for n in range(count)],
+        "split": ["train"] * 2 + ["dev"] * (count - 2),
+    }
+    found = describe(load_pairs(parquet(tmp_path / "a", **columns)))
+    assert found["pairs"] == {"negative": 20, "neutral": 20, "positive": 20, "all": 60}
+    assert found["copies"] == {"text": 2, "picture": 1}
+    assert found["copies_across_published_split"] == {"text": 1}
+    assert found["copies_across_folds"] == 0
