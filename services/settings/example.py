@@ -1,0 +1,46 @@
+"""Writes `undertone.example.toml`: every setting with its description and default.
+
+python -m services.settings.example > undertone.example.toml
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from services.settings.model import Settings
+
+HEAD: Final = """\
+# Settings of Undertone. Copy to undertone.toml and take the # away from what you change.
+# Each is also a variable (batch_size: UNDERTONE_BATCH_SIZE), which goes before this file.
+# What has no default shows an example."""
+
+SECTIONS: Final = {
+    "data_dir": "Where things are",
+    "batch_size": "Micro-batches",
+    "allowed_lateness_s": "Time",
+    "partitions": "Kafka",
+    "triton_tls": "Triton",
+    "store_username": "Redis or Valkey",
+    "media_fetch": "Pictures",
+    "metrics_host": "Health and metrics of each process",
+}
+"""The first setting of each section."""
+
+
+def example_toml() -> str:
+    """The whole file."""
+    lines = [HEAD]
+    for name, field in Settings.model_fields.items():
+        if name in SECTIONS:
+            lines += ["", f"## {SECTIONS[name]}"]
+        shown = field.default if field.default is not None else (field.examples or [""])[0]
+        lines += ["", f"# {field.description}", f"# {name} = {_toml(shown)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool | int) else f'"{value}"'
+
+
+if __name__ == "__main__":
+    print(example_toml(), end="")
