@@ -30,7 +30,7 @@ TEMPORARY_REASONS = frozenset(
     {"timeout", "connection_failed", "protocol_error", "resolver_failed", "rate_limited"}
 )
 ADDRESSES_TRIED = 3
-HEADERS = {
+HEADERS: dict[bytes | str, bytes | str] = {
     "User-Agent": "undertone (+https://pypi.org/project/undertone)",
     "Accept": "image/jpeg,image/png,image/webp,image/gif;q=0.8",
     "Accept-Encoding": "identity",
@@ -146,7 +146,7 @@ class Http:
             port=target.port,
             target=target.path.encode(),
         )
-        headers: dict[bytes | str, bytes | str] = {"Host": target.host_header, **HEADERS}
+        headers = HEADERS | {"Host": target.host_header}
         async with self._pool.stream(
             "GET", request, headers=headers, extensions={"timeout": self._timeout}
         ) as response:

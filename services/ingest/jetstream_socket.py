@@ -1,0 +1,235 @@
+"""One live connection to Bluesky's Jetstream, kept alive over hosts that come and go.
+
+Jetstream is public: a websocket that sends one JSON event per message, of the
+collections asked for, from a cursor (microseconds of the server's clock) or
+from now. A thread of its own reads ahead into a bounded buffer, so that
+connecting and backing off never block whoever drains it; a full buffer stops
+the reading, and TCP holds the server back.
+
+What the protocol does not say aloud:
+- `time_us` is nearly ordered, not strictly, so the cursor is rewound a little
+  on every reconnect; and a host counts with its own clock, so it is rewound more
+  on another host. Repeats are removed by id further on.
+- A cursor older than what a host keeps is moved forward silently. The
+  first event after a reconnect tells: if it is newer than the cursor asked for by
+  more than the stream is ever quiet, what lies between is lost, a gap.
+- A connection can be open and mute. Posts come many times a second,
+  so silence is taken as failure.
+
+Protocol: github.com/bluesky-social/jetstream, `/subscribe` (v1 wire format).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.sync.client import ClientConnection, connect
+
+from services.ingest.gaps import Watch
+
+PUBLIC_HOSTS = (
+    "wss://jetstream2.us-east.bsky.network",
+    "wss://jetstream1.us-east.bsky.network",
+    "wss://jetstream2.us-west.bsky.network",
+    "wss://jetstream1.us-west.bsky.network",
+)
+COLLECTIONS = ("app.bsky.feed.post", "app.bsky.feed.repost")
+MAX_MESSAGE = 4 << 20
+CHUNK = 512
+"""Messages moved at once between the threads."""
+MAX_AHEAD_US = 300_000_000
+"""A server's clock may be this far ahead of ours; what claims more moves no cursor."""
+
+_TIME_US = re.compile(rb'"time_us"\s*:\s*(\d{1,19})')
+
+
+def time_us(message: bytes) -> int:
+    """The server's time of an event without parsing the rest of it; 0 where there is none."""
+    found = _TIME_US.search(message)
+    return int(found[1]) if found else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Times in seconds. `quiet_s` is how far two neighbouring events may lie apart."""
+
+    rewind_s: float = 5.0
+    rewind_elsewhere_s: float = 60.0
+    quiet_s: float = 20.0
+    silence_s: float = 30.0
+    open_s: float = 10.0
+    backoff_s: float = 0.5
+    backoff_max_s: float = 30.0
+    buffered: int = 50_000
+
+
+class JetstreamSocket:
+    """Messages from whichever host delivers, starting at `cursor_us` (0: from now)."""
+
+    def __init__(
+        self,
+        watch: Watch,
+        *,
+        cursor_us: int = 0,
+        cursor_host: str = "",
+        hosts: Sequence[str] = PUBLIC_HOSTS,
+        collections: Sequence[str] = COLLECTIONS,
+        tuning: Tuning | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._watch = watch
+        self._hosts = tuple(hosts)
+        self._collections = tuple(collections)
+        self._tuning = tuning or Tuning()
+        self._jitter = jitter
+        self._turn = self._hosts.index(cursor_host) if cursor_host in self._hosts else 0
+        self._cursor_host = cursor_host
+        self._newest_us = cursor_us
+        self._cause = "restart" if cursor_us else ""
+        self._buffer: deque[bytes] = deque()
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._socket: ClientConnection | None = None
+        self._thread = threading.Thread(target=self._run, name="jetstream", daemon=True)
+        self._thread.start()
+
+    @property
+    def host(self) -> str:
+        """The host that the newest messages came from."""
+        return self._cursor_host
+
+    def take(self, most: int, timeout_s: float) -> list[bytes]:
+        """The next messages, oldest first; empty after `timeout_s` without any."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._buffer or self._failure, timeout_s)
+            if self._failure is not None and not self._buffer:
+                raise self._failure
+            taken = [self._buffer.popleft() for _ in range(min(most, len(self._buffer)))]
+            self._changed.notify_all()
+        return taken
+
+    def close(self) -> None:
+        """End the connection; what is buffered and not taken comes again by the cursor."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._socket is not None:
+            self._socket.close()
+        self._thread.join(self._tuning.open_s + 5)
+
+    def _run(self) -> None:
+        """Connect, read until it breaks, back off, and again on the next host."""
+        failures = 0
+        try:
+            while not self._stop.is_set():
+                received, cause = self._session(self._hosts[self._turn % len(self._hosts)])
+                if self._stop.is_set():
+                    return
+                self._watch.disconnected(cause)
+                self._cause = self._cause or cause
+                failures = 0 if received else failures + 1
+                self._turn += 1
+                if failures:
+                    self._stop.wait(self._pause_s(failures))
+        except Exception as error:  # ours: handed to the reader, which lets the process end
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+
+    def _pause_s(self, failures: int) -> float:
+        pause = self._tuning.backoff_s * 2.0 ** min(failures - 1, 16)
+        return min(pause, self._tuning.backoff_max_s) * (0.5 + self._jitter())
+
+    def _session(self, host: str) -> tuple[int, str]:
+        """One connection, from handshake to its end: messages received and what ended it."""
+        received, begun = 0, False
+        try:
+            with connect(
+                self._url(host),
+                compression=None,
+                max_size=MAX_MESSAGE,
+                open_timeout=self._tuning.open_s,
+                close_timeout=1,
+                ping_interval=None,
+                max_queue=CHUNK,
+            ) as socket:
+                self._socket = socket
+                self._watch.connected(host)
+                while not self._stop.is_set():
+                    chunk = self._chunk(socket)
+                    if not begun:
+                        begun = self._first(chunk, host)
+                    received += len(chunk)
+                    self._put(chunk)
+        except InvalidStatus as error:
+            return received, f"http_{error.response.status_code}"
+        except (InvalidHandshake, InvalidURI):
+            return received, "handshake_failed"
+        except ConnectionClosed:
+            return received, "connection_lost"
+        except TimeoutError:
+            return received, "silent" if received else "no_answer"
+        except OSError:
+            return received, "connection_failed"
+        return received, "closed"
+
+    def _url(self, host: str) -> str:
+        query = [("wantedCollections", name) for name in self._collections]
+        if self._newest_us:
+            same = host == self._cursor_host
+            back_s = self._tuning.rewind_s if same else self._tuning.rewind_elsewhere_s
+            query.append(("cursor", str(self._newest_us - int(back_s * 1e6))))
+        return f"{host}/subscribe?{urlencode(query)}"
+
+    def _chunk(self, socket: ClientConnection) -> list[bytes]:
+        """At least one message, and what else has come in by then."""
+        chunk = [_payload(socket.recv(self._tuning.silence_s, decode=False))]
+        try:
+            while len(chunk) < CHUNK:
+                chunk.append(_payload(socket.recv(0, decode=False)))
+        except (TimeoutError, ConnectionClosed):
+            pass  # a lost connection shows again at the next call, with nothing left to hand on
+        return chunk
+
+    def _first(self, chunk: Sequence[bytes], host: str) -> bool:
+        """The first event of a connection closes the gap, or shows that it stays open."""
+        first_us = next((us for us in map(time_us, chunk) if us), 0)
+        if not first_us:
+            return False
+        self._cursor_host = host
+        if not self._newest_us:
+            return True
+        lost = first_us > self._newest_us + int(self._tuning.quiet_s * 1e6)
+        now_ms = self._watch.clock_ms()
+        if lost:
+            cause = f"{self._cause}, cursor_clamped"
+            self._watch.gap(self._newest_us // 1000, first_us // 1000, cause, filled=False)
+        else:
+            self._watch.gap(self._newest_us // 1000, now_ms, self._cause, filled=True)
+        self._cause = ""
+        return True
+
+    def _put(self, chunk: Sequence[bytes]) -> None:
+        """Buffer what came, once there is room: until then nothing more is read."""
+        latest_us = self._watch.clock_ms() * 1000 + MAX_AHEAD_US
+        newest_us = max((us for us in map(time_us, chunk) if us < latest_us), default=0)
+        self._newest_us = max(self._newest_us, newest_us)
+        self._watch.received(len(chunk), newest_us // 1000)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._buffer) < self._tuning.buffered or self._stop.is_set()
+            )
+            self._buffer.extend(chunk)
+            self._changed.notify_all()
+
+
+def _payload(message: str | bytes) -> bytes:
+    return message if isinstance(message, bytes) else message.encode()
