@@ -1,0 +1,253 @@
+"""The client against a real Triton: what differs, what goes wrong on the way, TLS, statistics.
+
+The networks are small random ones; faults on the way come from a proxy before the server.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trustme
+from prometheus_client import REGISTRY
+
+from models.signature import IMAGE_SIZE, MAX_TOKENS
+from services.errors import Unavailable, UsageError
+from services.inference import triton as client
+from services.inference.classifier import MAX_PAIRS, BadBatch, Batch
+from services.inference.triton import Tls, TritonClassifier
+from tests.conftest import missing
+from tests.servers import onnx_files
+from tests.servers.proxy import Proxy
+from tests.servers.triton import Triton, TritonMissing, free_ports
+
+pytestmark = pytest.mark.integration
+
+
+def made(artifacts: Path, **options: str) -> Triton:
+    try:
+        return Triton(artifacts, options={k.replace("_", "-"): v for k, v in options.items()})
+    except TritonMissing as error:
+        missing(f"no Triton: {error}")
+        raise
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return onnx_files.write(tmp_path_factory.mktemp("onnx"))
+
+
+@pytest.fixture(scope="module")
+def server(artifacts: Path) -> Iterator[Triton]:
+    with made(artifacts) as started:
+        yield started
+        print(started._process.poll(), started.log()[-5000:])
+
+
+@pytest.fixture
+def proxy(server: Triton) -> Iterator[Proxy]:
+    between = Proxy(server.url)
+    yield between
+    between.close()
+
+
+def batch(size: int = 2) -> Batch:
+    tokens = np.full((size, MAX_TOKENS), 5, np.int32)
+    images = np.full((size, IMAGE_SIZE, IMAGE_SIZE, 3), 99, np.uint8)
+    return Batch(images, np.ones((size, 1), np.float32), tokens)
+
+
+def works(classifier: TritonClassifier, within_s: float = 10) -> None:
+    """The next answer comes, perhaps after a few that say `Unavailable`."""
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            assert len(classifier.submit(batch()).result(30).outputs["RNNCA_PROBS"]) == 2
+            return
+        except Unavailable:
+            assert time.monotonic() < deadline, "the client does not recover"
+            time.sleep(0.1)
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    classifier = TritonClassifier(f"127.0.0.1:{free_ports(1)[0]}", deadline_s=5)
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1"):
+        classifier.check()
+    with pytest.raises(Unavailable):
+        classifier.submit(batch()).result(10)
+    classifier.close()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "message"),
+    [
+        ('name: "HAS_IMAGE" data_type: TYPE_FP32', 'name: "HAS_IMAGE" data_type: TYPE_INT32',
+         r"INT32 \[-1, 1\] as HAS_IMAGE, not FP32 \[-1, 1\]"),
+        ("dims: [ 48 ]", "dims: [ 64 ]", r"INT32 \[-1, 64\] as TOKENS, not INT32 \[-1, 48\]"),
+        ("negative,neutral,positive", "positive,neutral,negative",
+         "its labels are positive,neutral,negative, not negative,neutral,positive"),
+    ],
+)  # fmt: skip
+def test_a_server_with_other_networks_is_refused_and_says_what_differs(
+    artifacts: Path, pattern: str, replacement: str, message: str
+) -> None:
+    server = made(artifacts)
+    for config in server.repository.glob("*/config.pbtxt"):
+        text, _, _ = config.read_text().partition("model_warmup")  # it would fail, as it should
+        config.write_text(text.replace(pattern, replacement))
+    with server:
+        classifier = TritonClassifier(server.url)
+        with pytest.raises(UsageError, match=message):
+            classifier.check()
+        classifier.close()
+
+
+def test_a_server_without_one_of_the_models_is_refused(artifacts: Path) -> None:
+    server = made(artifacts)
+    shutil.rmtree(server.repository / "sentiment")
+    with server:
+        classifier = TritonClassifier(server.url)
+        with pytest.raises(UsageError, match="there is no model sentiment"):
+            classifier.check()
+        with pytest.raises(Unavailable):
+            classifier.submit(batch()).result(10)
+        classifier.close()
+
+
+def test_a_request_too_large_is_a_bad_batch(server: Triton) -> None:
+    classifier = TritonClassifier(server.url)
+    with pytest.raises(BadBatch, match="INVALID_ARGUMENT"):
+        classifier.submit(batch(MAX_PAIRS + 1)).result(30)
+    classifier.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [("nan", BadBatch), ("shapes", (BadBatch, Unavailable))]
+)
+def test_answers_that_are_none_never_become_verdicts(
+    tmp_path: Path, fault: str, error: type[Exception]
+) -> None:
+    with made(onnx_files.write(tmp_path, fault=fault)) as server:
+        classifier = TritonClassifier(server.url)
+        with pytest.raises(error):
+            classifier.submit(batch()).result(30)
+        classifier.close()
+
+
+def test_a_killed_server_ends_every_request_in_flight_and_is_found_again(artifacts: Path) -> None:
+    with made(artifacts) as server:
+        classifier = TritonClassifier(server.url, deadline_s=20)
+        works(classifier)
+        futures = [classifier.submit(batch(64)) for _ in range(6)]
+        server.kill()
+        for future in futures:
+            try:
+                future.result(10)
+            except Unavailable:
+                pass
+        with pytest.raises(Unavailable):
+            classifier.submit(batch()).result(10)
+        server.start()
+        works(classifier)
+        classifier.check()
+        classifier.close()
+
+
+def test_a_slow_server_runs_into_the_deadline_and_is_used_again(proxy: Proxy) -> None:
+    classifier = TritonClassifier(proxy.url, deadline_s=1)
+    works(classifier)
+    proxy.delay_s = 10
+    start = time.monotonic()
+    with pytest.raises(Unavailable, match="DEADLINE_EXCEEDED"):
+        classifier.submit(batch()).result(5)
+    assert time.monotonic() - start < 3
+    proxy.delay_s = 0
+    works(classifier)
+    classifier.close()
+
+
+def test_a_frozen_way_hangs_nothing(proxy: Proxy) -> None:
+    classifier = TritonClassifier(proxy.url, deadline_s=1)
+    works(classifier)
+    proxy.frozen = True
+    futures = [classifier.submit(batch()) for _ in range(3)]
+    for future in futures:
+        with pytest.raises(Unavailable):
+            future.result(5)
+    proxy.frozen = False
+    works(classifier)
+    classifier.close()
+
+
+def test_a_cut_connection_is_made_anew(proxy: Proxy) -> None:
+    classifier = TritonClassifier(proxy.url, deadline_s=5)
+    works(classifier)
+    proxy.cut()
+    works(classifier)
+    classifier.close()
+
+
+def test_a_refusing_server_is_unavailable_at_once_and_found_when_it_is_back(proxy: Proxy) -> None:
+    classifier = TritonClassifier(proxy.url, deadline_s=5)
+    works(classifier)
+    with proxy.refusing():
+        for _ in range(20):
+            with pytest.raises(Unavailable):
+                classifier.submit(batch()).result(10)
+    works(classifier)
+    classifier.close()
+
+
+def test_requests_in_flight_when_it_closes_end(proxy: Proxy) -> None:
+    classifier = TritonClassifier(proxy.url, deadline_s=20)
+    works(classifier)
+    proxy.frozen = True
+    future = classifier.submit(batch())
+    classifier.close()
+    with pytest.raises(Unavailable):
+        future.result(5)
+
+
+def test_tls_both_ways(artifacts: Path, tmp_path: Path) -> None:
+    ca, stranger = trustme.CA(), trustme.CA()
+    server_cert, client_cert = ca.issue_cert("127.0.0.1"), ca.issue_cert("worker@example.org")
+    files = {name: tmp_path / f"{name}.pem" for name in ("ca", "stranger", "crt", "key", "ours")}
+    ca.cert_pem.write_to_path(files["ca"])
+    stranger.cert_pem.write_to_path(files["stranger"])
+    server_cert.cert_chain_pems[0].write_to_path(files["crt"])
+    server_cert.private_key_pem.write_to_path(files["key"])
+    client_cert.private_key_and_cert_chain_pem.write_to_path(files["ours"])
+    options = {
+        "grpc_use_ssl_mutual": "true",
+        "grpc_server_cert": str(files["crt"]),
+        "grpc_server_key": str(files["key"]),
+        "grpc_root_cert": str(files["ca"]),
+    }
+    with made(artifacts, **options) as server:
+        trusted = TritonClassifier(
+            server.url, tls=Tls(files["ca"], key=files["ours"], certificate=files["ours"])
+        )
+        trusted.check()
+        works(trusted)
+        trusted.close()
+        for tls in (Tls(files["stranger"], files["ours"], files["ours"]), Tls(files["ca"]), None):
+            refused = TritonClassifier(server.url, tls=tls, deadline_s=2)
+            with pytest.raises(Unavailable):
+                refused.check()
+            refused.close()
+
+
+def test_tritons_statistics_become_metrics(server: Triton, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "STATISTICS_EVERY_S", 0.0)
+    classifier = TritonClassifier(server.url)
+    works(classifier)
+    works(classifier)
+    classifier.close()
+    spent = {"model": "backbone", "phase": "compute_infer"}
+    assert (REGISTRY.get_sample_value("undertone_triton_seconds", spent) or 0) > 0
+    runs = {"model": "dmlanet", "what": "runs"}
+    assert (REGISTRY.get_sample_value("undertone_triton_requests", runs) or 0) >= 1
