@@ -33,7 +33,7 @@ class BaselineConfig:
     text_dim: int = TEXT_DIM
     hidden: int = 128
     classes: int = len(LABELS)
-    dropout: float = 0.4
+    dropout: float = 0.5
     prior: tuple[float, ...] = (0.3, 0.1, 0.6)
 
 
@@ -131,40 +131,37 @@ class DeepFusion(Baseline):
 
 
 class LaterFusion(Baseline):
-    """Two classifiers that never meet; their probabilities are averaged.
+    """Two classifiers that never meet; their answers are pooled. The bar to clear.
 
-    The bar to clear. Both get their own cross-entropy, so that neither leans on
-    the other; the share of the picture (one number) and a temperature each are
-    fitted on their outputs as they are. With one side missing the other decides.
+    Both get their own cross-entropy, so that neither leans on the other. The
+    pool (a weight for each side's log-probabilities and one offset for each
+    class) is fitted on their answers as they are; over folds it is half a point
+    better than the mean of the probabilities. A side that is missing is left out.
     """
 
     def __init__(self, config: BaselineConfig) -> None:
         super().__init__(config)
         self.of_image = nn.Linear(config.channels, config.classes)
         self.of_text = nn.Linear(config.text_dim, config.classes)
-        self.share = nn.Parameter(torch.zeros(()))
-        self.scales = nn.Parameter(torch.ones(2))
+        self.weights = nn.Parameter(torch.full((2,), 0.7))
+        self.offset = nn.Parameter(torch.zeros(config.classes))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return self.fused(*self.both(inputs), inputs)
+        return self.pooled(*self.both(inputs), inputs)
 
     def both(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         image, text = self.sides(inputs)
         return self.of_image(image), self.of_text(text)
 
-    def fused(self, image: Tensor, text: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Log of the weighted mean of both probabilities."""
+    def pooled(self, image: Tensor, text: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
         has_image, has_text = inputs[1], (inputs[3] != PAD_ID).any(1, keepdim=True).float()
-        share = self.share.sigmoid() * has_image
-        share = torch.where(has_text > 0, share, torch.ones_like(share))
-        image = (image * self.scales[0]).softmax(-1)
-        text = (text * self.scales[1]).softmax(-1)
-        return (share * image + (1 - share) * text).clamp(min=1e-6).log()
+        seen = self.weights[0] * has_image * image.log_softmax(-1)
+        return seen + self.weights[1] * has_text * text.log_softmax(-1) + self.offset
 
     def loss(self, inputs: tuple[Tensor, ...], labels: Tensor) -> Tensor:
         image, text = self.both(inputs)
         apart = cross_entropy(image, labels) + cross_entropy(text, labels)
-        return apart + F.nll_loss(self.fused(image.detach(), text.detach(), inputs), labels)
+        return apart + F.cross_entropy(self.pooled(image.detach(), text.detach(), inputs), labels)
 
 
 class CCR(Baseline):
