@@ -75,10 +75,10 @@ def load(run: Path) -> dict[str, Variants]:
     if missing := [name for name in COLUMNS if name not in table.column_names]:
         raise DataError(f"{path} has no column {missing[0]!r}")
     columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in COLUMNS}
+    columns |= {name: columns[name].astype(str) for name in ("id", "variant", "split")}
     splits: dict[str, Variants] = {}
-    for split in np.unique(columns["split"].astype(str)):
-        here = columns["split"].astype(str) == split
-        names = columns["variant"].astype(str)
+    for split in np.unique(columns["split"]):
+        here, names = columns["split"] == split, columns["variant"]
         chosen = {
             n: _predictions(columns, here & (names == n), path) for n in np.unique(names[here])
         }
@@ -91,7 +91,7 @@ def load(run: Path) -> dict[str, Variants]:
 
 def _predictions(columns: dict[str, Any], rows: npt.NDArray[np.bool_], path: Path) -> Predictions:
     order = np.flatnonzero(rows)
-    ids = columns["id"].astype(str)
+    ids = columns["id"]
     order = order[np.lexsort((ids[order], columns["fold"][order], columns["seed"][order]))]
     probs = np.stack([columns[f"p_{name}"][order] for name in LABELS], axis=1).astype(np.float64)
     if not np.allclose(probs.sum(axis=1), 1, atol=1e-3):

@@ -20,6 +20,11 @@ TITLES = {
     "text_only": "text only",
     "picture_only": "picture only",
     "majority": "majority class",
+    "dmlanet-no_channel_spatial": "DMLANet without channel and spatial attention",
+    "dmlanet-no_semantic": "DMLANet without semantic attention",
+    "dmlanet-no_self_attention": "DMLANet without self-attention",
+    "rnnca-no_attention": "RNN Embedding (no cross-modality attention)",
+    "rnnca-no_embedding": "RNN-CA (no embedding objective)",
 }
 _ORDER = list(TITLES)
 
