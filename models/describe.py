@@ -1,6 +1,6 @@
 """What the data at hand holds, and which copies stand on both sides of a split.
 
-python -m models.describe [PAIRS.parquet]
+python -m models.describe [PARQUET, MVSA FOLDER OR MANIFEST]
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.data import MVSA_PAIRS, TWEETS, DataError, Pairs, Tweets, load_pairs, load_tweets
+from models.data import MVSA_PAIRS, TWEETS, DataError, Pairs, Tweets, load_tweets
 from models.folds import across, copies, cross_fold_copies, folds, groups, text_key
 from models.picture import decode, perceptual_hash
+from models.published import load
 from models.signature import LABELS
 
 
@@ -69,7 +70,7 @@ def _counts(labels: npt.NDArray[np.int64]) -> dict[str, int]:
 def main() -> None:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else MVSA_PAIRS
     try:
-        pairs = load_pairs(path)
+        pairs = load(path)
         tweets = load_tweets(without=pairs.texts) if TWEETS.is_file() else None
     except DataError as error:
         sys.exit(str(error))

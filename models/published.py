@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from models.data import DataError, Pairs, clean, label_index
+from models.data import DataError, Pairs, clean, label_index, load_pairs
 from models.picture import PictureError, shrunk
 from models.signature import LABELS
 
@@ -47,6 +47,15 @@ def merged(text: int, image: int) -> int | None:
     if text == image or image == NEUTRAL:
         return text
     return image if text == NEUTRAL else None
+
+
+def load(path: Path, skip_broken: bool = False) -> Pairs:
+    """Pairs in whichever form: MVSA's folder, a manifest, or Parquet."""
+    if path.is_dir():
+        return load_mvsa(path, skip_broken)
+    if path.suffix in (".csv", ".jsonl", ".ndjson"):
+        return load_manifest(path)
+    return load_pairs(path)
 
 
 def load_mvsa(folder: Path, skip_broken: bool = False) -> Pairs:

@@ -19,7 +19,7 @@ from models.data import MVSA_PAIRS, DataError, held_back, load_pairs, load_tweet
 from models.describe import describe
 from models.folds import across, copies, cross_fold_copies, folds, groups, text_key
 from models.picture import PictureError, decode, perceptual_hash, prepare
-from models.published import download, load_manifest, load_mvsa, majority, merged
+from models.published import download, load, load_manifest, load_mvsa, majority, merged
 from models.signature import IMAGE_SIZE, LABELS
 
 NEG, NEU, POS = range(3)
@@ -59,7 +59,7 @@ def test_the_merging_rule() -> None:
 
 def test_mvsa_single_as_published(tmp_path: Path) -> None:
     folder = mvsa(tmp_path, ["1\tneutral,positive", "2\tnegative,positive", "3\tneutral,neutral"])
-    pairs = load_mvsa(folder)
+    pairs = load(folder)
     assert pairs.ids == ["1", "3"]
     assert pairs.labels.tolist() == [POS, NEU]
     assert pairs.texts[0] == "tweet 1 caf\u00e9"
@@ -111,7 +111,7 @@ def test_a_manifest(tmp_path: Path, suffix: str) -> None:
         )
     else:
         manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    pairs = load_manifest(manifest)
+    pairs = load(manifest)
     assert (pairs.texts, pairs.labels.tolist()) == ([text], [NEG])
     assert pairs.dropped == {"not 5 to 100 words": 1}
 
