@@ -7,10 +7,13 @@ one group share the partitions out among themselves.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
+
+from services.errors import BadRecord
 
 ALL_PARTITIONS = -1
 """As an `Output.partition`: send a copy to every partition of the stream."""
@@ -47,6 +50,12 @@ class DeadLetter:
     record: Record
     reason: str
     message: str
+    traceback: str = ""
+
+    @classmethod
+    def of(cls, record: Record, error: BadRecord) -> DeadLetter:
+        """The dead letter that a stage makes of a record it could not process."""
+        return cls(record, error.reason, str(error), "".join(traceback.format_exception(error)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,10 @@ class Consumer(Protocol):
         """The next records of the partitions assigned and not paused; may be empty."""
 
     def assignment(self) -> Mapping[int, int]:
-        """Partitions held now, each with its tenure: a number that is never used again."""
+        """Partitions held now, each with its tenure: a number that is never used again.
+
+        It changes only within `poll`.
+        """
 
     def pause(self, partitions: Sequence[int]) -> None:
         """Bring no records of these partitions, and stay a member of the group."""
@@ -88,8 +100,12 @@ class Consumer(Protocol):
     def seek(self, partition: int, offset: int) -> None:
         """Read on from `offset`."""
 
-    def commit(self, offsets: Mapping[int, int]) -> None:
-        """Commit, per partition, the offset of the next record to read."""
+    def commit(self, offsets: Mapping[int, int]) -> bool:
+        """Commit, per partition, the offset of the next record to read.
+
+        False while the group shares its partitions out anew: nothing was
+        committed; poll, see what is still held, and try again.
+        """
 
     def close(self) -> None:
         """Leave the group."""
@@ -113,6 +129,9 @@ class Streams(Protocol):
 
     def read(self, stream: str, partition: int, start: int, stop: int) -> Sequence[Record]:
         """Records with start <= offset < stop that are still kept, without a group."""
+
+    def room(self, stream: str) -> int:
+        """How many more records should be sent before readers catch up; a hint, never a wall."""
 
     def close(self) -> None: ...
 

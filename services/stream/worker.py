@@ -1,0 +1,379 @@
+"""The one loop: poll, hand to the stage, write in poll order, flush, commit.
+
+Nothing else commits. Back-pressure is not polling for records: while the
+stage is full, its output has no room, or a neighbour is away, all partitions
+are paused and polls go on, so that the group keeps its member. What such a
+poll still brings of newly assigned partitions is kept.
+
+What can go wrong, and what becomes of it:
+    a bad record            goes to the dead letters; the loop goes on
+    mostly bad records      `TooManyBad`, before the batch is written
+    `Unavailable`           the same step again, later; unhealthy meanwhile
+    `Rewound`               everything uncommitted is read again
+    anything else           passes out of `step`: nothing more is committed
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from services import metrics
+from services.errors import BadRecord, Rewound, Unavailable
+from services.stream import dead_letters
+from services.stream.attempts import Attempts, Backoff, Later
+from services.stream.breaker import Breaker, TooManyBad
+from services.stream.ledger import Batch, Ledger
+from services.stream.port import Consumer, Record, Stage, Streams
+from services.stream.writer import Writer
+
+log = logging.getLogger(__name__)
+
+POLL_EVERY_S = 0.1
+"""How often a full worker polls, for the sake of its group."""
+LOOK_EVERY_S = 0.01
+"""How long a poll may wait while batches are in flight, whose end can't wake it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The loop's sizes and times."""
+
+    batch_size: int = 256
+    """Records in a micro-batch, at most."""
+    batch_wait_s: float = 0.0
+    """How long to wait for a micro-batch to fill, from its first record."""
+    commit_interval_s: float = 0.1
+    flush_timeout_s: float = 3.0
+    tick_interval_s: float = 1.0
+    drain_s: float = 4.0
+    """How long a worker that is told to stop waits for what is in flight."""
+
+
+class Worker:
+    """Drives one stage over one stream, as a member of `group`. Used by one thread."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        streams: Streams,
+        *,
+        group: str,
+        dead_letters: str,
+        limits: Limits | None = None,
+        room: Callable[[], int] = lambda: sys.maxsize,
+        breaker: Breaker | None = None,
+        backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`dead_letters` names their stream; `room` says how many outputs can be taken now."""
+        self._stage, self._streams, self._group = stage, streams, group
+        self._dead_letters, self._limits, self._room = dead_letters, limits or Limits(), room
+        self._breaker, self._clock, self._sleep = breaker or Breaker(), clock, sleep
+        self._attempts = Attempts(stage.name, backoff or Backoff(), clock)
+        self._consumer: Consumer | None = None
+        self._writer = Writer(streams, stage.name)
+        self._ledger = Ledger()
+        self._pending: deque[Batch] = deque()
+        self._kept: list[Record] = []
+        self._unplaced: set[int] = set()
+        self._paused = False
+        self._committed_s = self._ticked_s = self._polled_s = clock()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything polled is not yet committed."""
+        return bool(self._pending or self._kept or self._writer or self._ledger.positions())
+
+    def health(self) -> Mapping[str, Any]:
+        """For `/healthz`; may be called from another thread."""
+        return {
+            "healthy": self._attempts.failing is None,
+            "reason": self._attempts.reason,
+            "since_s": round(self._clock() - self._attempts.since_s, 3),
+            "stage": self._stage.name,
+            "partitions": sorted(self._ledger.held),
+            "in_flight": len(self._pending),
+        }
+
+    # Driving the loop.
+
+    def step(self, timeout_s: float = 0.0) -> bool:
+        """Once round the loop, waiting for records for `timeout_s` at most.
+
+        Whether anything was polled, submitted, written or committed.
+        """
+        if self._attempts.wait_s > 0:
+            self._wait_out(min(timeout_s, self._attempts.wait_s))
+            return False
+        try:
+            did = self._poll(timeout_s) > 0
+            did = self._attempts.make("place", self._place) or did
+            did = self._submit() or did
+            did = self._write_done() or did
+            self._attempts.make("tick", self._tick)
+            self._attempts.make("write", self._writer.push)
+            return self._commit_if_due() or did
+        except Later:
+            return False
+        except Rewound as error:
+            self._rewind(error)
+            return True
+
+    def run(self, stop: Event) -> None:
+        """Until `stop` is set; then finish what is in flight, commit, leave the group."""
+        try:
+            while not stop.is_set():
+                self.step(0.25)
+        except BaseException as error:
+            self._attempts.fail("stopped", f"stopped: {error!r}")
+            self._let_go()
+            raise
+        self.close()
+
+    def drain(self, timeout_s: float | None = None) -> None:
+        """Finish and commit what is in flight, without polling for more.
+
+        What is not done in time stays uncommitted, and will be read again.
+        """
+        deadline = self._clock() + (self._limits.drain_s if timeout_s is None else timeout_s)
+        try:
+            while self._pending and self._clock() < deadline:
+                self._await_oldest(min(POLL_EVERY_S, deadline - self._clock()))
+                self._poll_paused(0.0)
+                self._submit()
+                self._write_done()
+            self._commit()
+            while self._ledger.positions() and self._clock() < deadline:
+                self._poll_paused(POLL_EVERY_S)  # the group was being shared out anew
+                self._commit()
+        except (Later, Rewound) as error:
+            log.warning("%s: not all is committed: %s", self._stage.name, error)
+
+    def run_dry(self) -> None:
+        """Step until the stream has nothing more for us and everything is committed.
+
+        For embedded mode, where whoever fills the stream waits meanwhile.
+        """
+        while True:
+            if self.step(0.0 if self._attempts.failing is None else POLL_EVERY_S):
+                continue
+            if not self.busy:
+                return
+            self._await_oldest(POLL_EVERY_S)
+            self._committed_s = -self._limits.commit_interval_s
+
+    def close(self) -> None:
+        """Drain, then leave the group."""
+        self._kept.clear()
+        self.drain()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close()
+        self._consumer = None
+        self._writer.close()
+        self._stage.close()
+
+    # Polling.
+
+    def _poll(self, timeout_s: float) -> int:
+        """Gather records up to a batch; how many came."""
+        if len(self._pending) >= self._stage.max_in_flight:
+            self._await_oldest(min(timeout_s, POLL_EVERY_S))
+        if not self._wants_records():
+            soon = self._clock() - self._polled_s < POLL_EVERY_S
+            return 0 if soon and self._pending else self._poll_paused(min(timeout_s, POLL_EVERY_S))
+        self._set_paused(False)
+        if self._pending or self._kept:
+            timeout_s = min(timeout_s, 0.0 if self._kept else LOOK_EVERY_S)
+        came = self._poll_once(timeout_s)
+        until = self._clock() + self._limits.batch_wait_s
+        while came and len(self._kept) < self._limits.batch_size and self._clock() < until:
+            came += self._poll_once(until - self._clock())
+        return came
+
+    def _wants_records(self) -> bool:
+        return (
+            not self._unplaced
+            and len(self._pending) < self._stage.max_in_flight
+            and len(self._kept) < self._limits.batch_size
+            and self._room() > 0
+        )
+
+    def _poll_paused(self, timeout_s: float) -> int:
+        self._set_paused(True)
+        return self._poll_once(0.0 if self._pending else timeout_s)
+
+    def _set_paused(self, paused: bool) -> None:
+        if self._consumer is not None and paused != self._paused:
+            partitions = list(self._ledger.held)
+            (self._consumer.pause if paused else self._consumer.resume)(partitions)
+            self._paused = paused
+
+    def _poll_once(self, timeout_s: float) -> int:
+        return self._attempts.make("poll", self._polled, timeout_s)
+
+    def _polled(self, timeout_s: float) -> int:
+        if self._consumer is None:
+            self._consumer = self._streams.consumer(self._stage.stream, self._group)
+        wanted = max(1, self._limits.batch_size - len(self._kept))
+        records = self._consumer.poll(wanted, timeout_s)
+        self._polled_s = self._clock()
+        self._take_over(self._consumer)
+        self._kept += records
+        self._ledger.polled(records)
+        metrics.RECORDS_READ.labels(self._stage.name).inc(len(records))
+        return len(records)
+
+    def _take_over(self, consumer: Consumer) -> None:
+        """Follow the group: end tenures, begin tenures."""
+        lost, gained = self._ledger.update(consumer.assignment())
+        if lost:
+            log.info("%s: partitions %s are another's now", self._stage.name, lost)
+            self._kept = [r for r in self._kept if r.partition not in lost]
+            self._unplaced -= set(lost)
+            self._stage.revoked(lost)
+        if gained:
+            log.info("%s: partitions %s are ours now", self._stage.name, gained)
+            self._unplaced |= set(gained)
+            if self._paused:
+                consumer.pause(gained)
+
+    def _place(self) -> bool:
+        """Ask the stage where to start partitions that are new, or to be read again."""
+        if not self._unplaced or self._consumer is None:
+            return False
+        starts = self._stage.assigned(sorted(self._unplaced))
+        for partition in sorted(self._unplaced):
+            offset = starts.get(partition, self._ledger.begun(partition))
+            mine = [r.offset for r in self._kept if r.partition == partition]
+            if offset is not None and mine[:1] != [offset]:
+                self._kept = [r for r in self._kept if r.partition != partition]
+                self._consumer.seek(partition, offset)
+                self._ledger.sought(partition, offset)
+        self._unplaced.clear()
+        return True
+
+    # Through the stage.
+
+    def _submit(self) -> bool:
+        """Hand over what failed before, and what is kept, as far as the stage takes it."""
+        for batch in self._pending:
+            if batch.future is None:
+                self._hand_over(batch)
+        if not self._kept or self._unplaced or len(self._pending) >= self._stage.max_in_flight:
+            return False
+        size = self._limits.batch_size
+        batch = self._ledger.batch(self._kept[:size], self._clock())
+        self._kept = self._kept[size:]
+        self._pending.append(batch)
+        metrics.BATCH_RECORDS.labels(self._stage.name).observe(len(batch.records))
+        metrics.IN_FLIGHT.labels(self._stage.name).set(len(self._pending))
+        self._hand_over(batch)
+        return True
+
+    def _hand_over(self, batch: Batch) -> None:
+        batch.future = self._attempts.make("submit", self._stage.submit, batch.records)
+
+    def _await_oldest(self, timeout_s: float) -> None:
+        if self._pending and self._pending[0].future is not None and timeout_s > 0:
+            wait([self._pending[0].future], timeout_s)
+
+    def _write_done(self) -> bool:
+        """Write the results of what is done, in poll order; whether there was any."""
+        wrote = False
+        while self._pending:
+            future = self._pending[0].future
+            if future is None or not future.done():
+                break
+            self._write(self._pending[0])
+            self._pending.popleft()
+            metrics.IN_FLIGHT.labels(self._stage.name).set(len(self._pending))
+            wrote = True
+        return wrote
+
+    def _write(self, batch: Batch) -> None:
+        future, batch.future = batch.future, None  # where it failed it is submitted again
+        assert future is not None
+        try:
+            result = self._attempts.make("stage", future.result)
+        except BadRecord as error:
+            raise RuntimeError(f"{self._stage.name} refused a whole batch: {error}") from error
+        batch.future = future
+        metrics.STAGE_SECONDS.labels(self._stage.name).observe(self._clock() - batch.submitted_s)
+        if not self._ledger.alive(batch):
+            return
+        self._count_bad(len(batch.records), [dead.reason for dead in result.dead])
+        self._writer.add(result.outputs)
+        self._writer.add(
+            dead_letters.encode(dead, self._dead_letters, self._stage.name) for dead in result.dead
+        )
+        self._ledger.done(batch)
+
+    def _count_bad(self, records: int, reasons: Sequence[str]) -> None:
+        for reason in reasons:
+            metrics.DEAD_LETTERS.labels(self._stage.name, reason).inc()
+        try:
+            self._breaker.count(records, len(reasons))
+        except TooManyBad as error:
+            log.error("%s: %s", self._stage.name, error)
+            self._commit()  # what came before
+            raise
+
+    def _tick(self) -> None:
+        if self._clock() - self._ticked_s >= self._limits.tick_interval_s:
+            outputs = self._stage.tick()
+            self._ticked_s = self._clock()
+            self._writer.add(outputs)
+
+    # To the end.
+
+    def _commit_if_due(self) -> bool:
+        due = self._clock() - self._committed_s >= self._limits.commit_interval_s
+        return due and self._commit()
+
+    def _commit(self) -> bool:
+        """Make everything written durable, then commit it; whether there was anything."""
+        self._committed_s = self._clock()
+        wrote = bool(self._writer)
+        self._attempts.make("write", self._writer.flush, self._limits.flush_timeout_s)
+        positions = self._ledger.positions()
+        if positions and self._consumer is not None:
+            self._attempts.make("flush", self._stage.flush, positions)
+            if self._attempts.make("commit", self._consumer.commit, positions):
+                self._ledger.committed(positions)
+        return wrote or bool(positions)
+
+    def _wait_out(self, timeout_s: float) -> None:
+        """Keep the group's membership while waiting for the next attempt."""
+        started = self._clock()
+        if self._consumer is not None and self._attempts.failing != "poll":
+            self._set_paused(True)
+            try:
+                self._polled(min(timeout_s, POLL_EVERY_S))
+            except Unavailable:
+                log.debug("%s: no poll while waiting", self._stage.name)
+        rest = timeout_s - (self._clock() - started)
+        if rest > 0:
+            self._sleep(rest)
+
+    def _rewind(self, error: Rewound) -> None:
+        log.warning("%s reads again what is not committed: %s", self._stage.name, error)
+        for batch in self._pending:
+            if batch.future is not None:
+                batch.future.cancel()
+        self._pending.clear()
+        self._kept.clear()
+        self._writer.forget()
+        self._ledger.rewind()
+        self._unplaced = set(self._ledger.held)
