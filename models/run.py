@@ -1,0 +1,101 @@
+"""A run folder: its configuration, what is in it, what is computed on demand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from models.backbone import BackboneConfig
+from models.data import MVSA_PAIRS, TWEETS, Pairs, Tweets, load_pairs, load_tweets, prepared
+from models.describe import hashes
+from models.encoder import TextEncoder
+from models.fit import FitConfig, Store
+from models.features import feature_maps, lower_states
+from models.folds import Fold, copies, folds, groups
+from models.pretrain import PretrainConfig, TextClassifier
+from models.tokenizer import Tokenizer
+
+
+class ConfigError(ValueError):
+    """The run folder holds the results of another configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Everything that a run's results depend on; kept as `config.json`.
+
+    `tweets_kept` tweets stay beside the pairs when the networks train.
+    """
+
+    pairs: str = str(MVSA_PAIRS)
+    tweets: str = str(TWEETS)
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+    folds: int = 5
+    seeds: int = 3
+    tweets_kept: int = 8000
+
+
+@dataclass
+class Run:
+    """The folder and its configuration; data is read when first asked for."""
+
+    folder: Path
+    config: TrainConfig
+
+    @classmethod
+    def open(cls, folder: Path, config: TrainConfig) -> Run:
+        """New, or as it was left; ConfigError if it was begun with another configuration."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path, content = folder / "config.json", json.dumps(asdict(config), indent=1) + "\n"
+        if path.is_file() and path.read_text() != content:
+            raise ConfigError(f"{path} is of another configuration: choose another --run")
+        path.write_text(content)
+        return cls(folder, config)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        return load_pairs(Path(self.config.pairs))
+
+    @cached_property
+    def tweets(self) -> Tweets:
+        return load_tweets(Path(self.config.tweets), without=self.pairs.texts)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer.load()
+
+    @cached_property
+    def folds(self) -> list[Fold]:
+        """The first `config.folds` of five; the same for every seed."""
+        group = groups(len(self.pairs), copies(self.pairs.texts, hashes(self.pairs)))
+        return folds(self.pairs.labels, group)[: self.config.folds]
+
+    def tweet_tokens(self, part: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """(tokens, labels) of the train, dev or test tweets."""
+        texts, labels = self.tweets.part(part)
+        return self.tokenizer.encode_batch(texts), labels
+
+    def encoder(self) -> TextEncoder:
+        """The text encoder as the tweets left it."""
+        classifier = TextClassifier(TextEncoder())
+        classifier.load_state_dict(torch.load(self.folder / "text.pt", weights_only=True))
+        return classifier.encoder
+
+    def maps(self, device: str) -> torch.Tensor:
+        """Feature maps (N, C, 7, 7) of the pairs, from the cache or computed."""
+        kept = self.folder / "maps.pt"
+        if not kept.is_file():
+            pictures, _ = prepared(self.pairs)
+            path = feature_maps(pictures, self.config.backbone, self.folder / "cache", device)
+            torch.save(path, kept)
+        maps: torch.Tensor = torch.load(kept, weights_only=True)
+        return maps
