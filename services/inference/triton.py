@@ -12,11 +12,10 @@ Every request has a deadline, and every future ends: with verdicts, with
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,15 +26,19 @@ from tritonclient.utils import InferenceServerException
 
 from models.signature import LABELS, MODELS, SENTIMENT, Model, Tensor
 from services.errors import Unavailable, UndertoneError, UsageError
+from services.inference.calls import Calls, fail, succeed
 from services.inference.classifier import BadBatch, Batch, Verdicts, verified
-from services.metrics import NETWORK_SECONDS, TRITON_REQUESTS, TRITON_SECONDS
+from services.inference.statistics import Statistics
+from services.metrics import NETWORK_SECONDS
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 NAME = "triton"
-STATISTICS_EVERY_S = 10.0
 CHECK_DEADLINE_S = 5.0
+CLOSE_S = 5.0
+"""How long requests in flight may still take when it closes."""
+ABANDON_S = 600.0
+"""gRPC's own deadline, far beyond ours (`calls` says why): nothing is kept for ever."""
 _TYPES = {"uint8": "UINT8", "int32": "INT32", "float32": "FP32"}
 _AT_FAULT = {f"StatusCode.{s}" for s in ("INVALID_ARGUMENT", "OUT_OF_RANGE", "INTERNAL", "UNKNOWN")}
 _CHANNEL = (
@@ -70,20 +73,22 @@ class TritonClassifier:
         self._address, self._deadline_s, self._tls = address, deadline_s, tls
         self._lock = threading.Lock()
         self._client: grpc.InferenceServerClient | None = None
-        self._statistics = _Statistics()
+        self._calls: Calls[Verdicts] = Calls(deadline_s)
+        self._statistics = Statistics(
+            lambda: self._ask(lambda client, t: client.get_inference_statistics(client_timeout=t))
+        )
 
     def submit(self, batch: Batch) -> Future[Verdicts]:
         """Returns at once. Answers may come in any order, each on a thread of gRPC's."""
-        future: Future[Verdicts] = Future()
         client = self._connected()
+        future = self._calls.begin(late=lambda: self._late(client))
         done = partial(self._answered, future, client, len(batch), time.perf_counter())
         try:
-            client.async_infer(
-                SENTIMENT.name, _inputs(batch), done, client_timeout=self._deadline_s
-            )
+            client.async_infer(SENTIMENT.name, _inputs(batch), done, client_timeout=ABANDON_S)
         except (InferenceServerException, ValueError) as error:  # ValueError: channel is closed
             self._drop(client)
-            future.set_exception(Unavailable(NAME, str(error)))
+            fail(future, Unavailable(NAME, str(error)))
+            self._calls.end(future)
         return future
 
     def check(self) -> None:
@@ -97,8 +102,10 @@ class TritonClassifier:
             )
 
     def close(self) -> None:
-        """Requests in flight end as `Unavailable`."""
+        """Wait a little for requests in flight; what is left then ends as `Unavailable`."""
         self._statistics.close()
+        for future in self._calls.drain(min(CLOSE_S, self._deadline_s)):
+            fail(future, Unavailable(NAME, "closed"))
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -129,16 +136,21 @@ class TritonClassifier:
         result: grpc.InferResult | None,
         error: InferenceServerException | None,
     ) -> None:
+        self._calls.end(future)
         NETWORK_SECONDS.observe(time.perf_counter() - start)
         try:
             if error is not None or result is None:
                 raise self._meaning(error, client)
             outputs = {t.name: result.as_numpy(t.name) for t in SENTIMENT.outputs}
-            future.set_result(verified(NAME, outputs, pairs))
+            succeed(future, verified(NAME, outputs, pairs))
         except Exception as failure:  # everything must reach the future: nobody else looks here
-            future.set_exception(failure)
+            fail(future, failure)
         else:
-            self._statistics.refresh(client)
+            self._statistics.refresh()
+
+    def _late(self, client: grpc.InferenceServerClient) -> Unavailable:
+        self._drop(client)
+        return Unavailable(NAME, f"{self._address}: no answer within {self._deadline_s} s")
 
     def _meaning(
         self, error: InferenceServerException | None, client: grpc.InferenceServerClient
@@ -179,41 +191,6 @@ class TritonClassifier:
         ).config
         labels, wanted = config.parameters["labels"].string_value, ",".join(LABELS)
         return [] if labels == wanted else [f"its labels are {labels or 'unknown'}, not {wanted}"]
-
-
-class _Statistics:
-    """Copies Triton's statistics to our metrics now and then, on a thread of its own."""
-
-    def __init__(self) -> None:
-        self._runner = ThreadPoolExecutor(1, thread_name_prefix="triton-statistics")
-        self._next = 0.0
-
-    def refresh(self, client: grpc.InferenceServerClient) -> None:
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + STATISTICS_EVERY_S
-            try:
-                self._runner.submit(_copy_statistics, client)
-            except RuntimeError:  # closed meanwhile
-                pass
-
-    def close(self) -> None:
-        self._runner.shutdown()
-
-
-def _copy_statistics(client: grpc.InferenceServerClient) -> None:
-    try:
-        answer = client.get_inference_statistics(client_timeout=CHECK_DEADLINE_S)
-    except (InferenceServerException, ValueError) as error:
-        log.info("no statistics from Triton: %s", error)
-        return
-    for model in answer.model_stats:
-        spent = model.inference_stats
-        for phase in ("queue", "compute_input", "compute_infer", "compute_output", "fail"):
-            TRITON_SECONDS.labels(model.name, phase).set(getattr(spent, phase).ns / 1e9)
-        TRITON_REQUESTS.labels(model.name, "pairs").set(model.inference_count)
-        TRITON_REQUESTS.labels(model.name, "runs").set(model.execution_count)
-        TRITON_REQUESTS.labels(model.name, "failed").set(spent.fail.count)
 
 
 def _client(address: str, tls: Tls | None) -> grpc.InferenceServerClient:
