@@ -1,0 +1,180 @@
+"""The topics file: read it, say what is wrong and where, notice edits.
+
+topics:
+  acme: 'acme OR #acme -jobs'
+  rocket boots:
+    query: '"rocket boots" lang:en'
+    text_only: true     # take posts without a picture too (default: false)
+    reposts: false      # leave reposts out (default: true, each counts)
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from services.errors import UsageError
+from services.topics.matcher import Topic, Topics, never_true
+from services.topics.parser import parse
+from services.topics.query import QueryError
+
+logger = logging.getLogger(__name__)
+
+NAME: Final = re.compile(r"\w[\w .&+'-]{0,63}")
+"""What may be a topic's name: it becomes part of store keys and addresses."""
+OPTIONS: Final = ("query", "text_only", "reposts", "alerts")
+CHECK_EVERY_S: Final = 1.0
+
+
+def load_topics(path: Path) -> Topics:
+    """The topics of a file. `UsageError` lists every mistake, a line each, with its place."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no topics file {path}: name one with --topics FILE "
+            "(topics.example.yaml shows how)"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: can't be read ({error})") from error
+    return parse_topics(text, str(path))
+
+
+def parse_topics(text: str, name: str) -> Topics:
+    """The topics of a file's text; `name` is what error messages call it."""
+    mistakes: list[str] = []
+    topics: list[Topic] = []
+    seen: dict[str, int] = {}
+    try:
+        loader = yaml.SafeLoader(text)
+        for key, value in _entries(loader.get_single_node()):
+            line = key.start_mark.line + 1
+            try:
+                topics.append(_topic(loader, key, value, seen))
+                seen[key.value] = line
+            except ValueError as error:
+                mistakes.append(f"{name}:{line}: topic '{key.value}'{_joint(error)}{error}")
+    except ValueError as error:
+        mistakes.append(f"{name}: {error}")
+    except yaml.YAMLError as error:
+        mistakes.append(_yaml_mistake(error, text, name))
+    except RecursionError:
+        mistakes.append(f"{name}: nested too deeply")
+    if mistakes:
+        raise UsageError("\n".join(mistakes))
+    return Topics(topics)
+
+
+def _joint(error: ValueError) -> str:
+    return ", " if isinstance(error, QueryError) else ": "
+
+
+def _entries(root: Any) -> Iterator[tuple[Any, Any]]:
+    """Names and what stands under them, as nodes, which know their lines."""
+    if not isinstance(root, yaml.MappingNode):
+        raise ValueError("expected 'topics:' and below it a line 'name: query' for each topic")
+    for key, value in root.value:
+        if key.value != "topics":
+            raise ValueError(
+                f"line {key.start_mark.line + 1}: expected 'topics', found '{key.value}'"
+            )
+        if not isinstance(value, yaml.MappingNode) or not value.value:
+            raise ValueError("expected a line 'name: query' for each topic below 'topics:'")
+        yield from value.value
+
+
+def _topic(loader: yaml.SafeLoader, key: Any, value: Any, seen: dict[str, int]) -> Topic:
+    name = key.value
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError("a name has up to 64 letters, digits, spaces and . & + ' - _")
+    if name in seen:
+        raise ValueError(f"this name stands in line {seen[name]} already")
+    given = loader.construct_object(value, deep=True)
+    if isinstance(value, yaml.ScalarNode):
+        given = {"query": None if value.tag.endswith(":null") else value.value}
+    if not isinstance(given, dict):
+        raise ValueError("expected a query, or a mapping with 'query' and options")
+    options = _options(given)
+    topic = Topic(name, tree=parse(options["query"]), line=key.start_mark.line + 1, **options)
+    if contradiction := never_true(topic):
+        raise ValueError(f"no post can ever match: {contradiction}")
+    return topic
+
+
+def _options(given: dict[Any, Any]) -> dict[str, Any]:
+    for name, value in given.items():
+        if name not in OPTIONS:
+            raise ValueError(f"unknown option '{name}'; there are {', '.join(OPTIONS)}")
+        if name in ("text_only", "reposts") and not isinstance(value, bool):
+            raise ValueError(f"{name} is true or false, found {value!r}")
+        if name == "alerts" and not isinstance(value, dict | list):
+            raise ValueError(f"alerts is a list or a mapping, found {value!r}")
+    if given.get("query") is None:
+        raise ValueError(
+            "it has no query (one that begins with # needs quotation marks for YAML: '#acme')"
+        )
+    return {**given, "query": str(given["query"])}
+
+
+def _yaml_mistake(error: yaml.YAMLError, text: str, name: str) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return f"{name}: not valid YAML: {error}"
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    hint = (
+        " (put the whole query between single quotation marks)"
+        if re.search(r"[\"@#]", line)
+        else ""
+    )
+    problem = getattr(error, "problem", None) or "not valid YAML"
+    return f"{name}:{mark.line + 1}: column {mark.column + 1}: {problem}{hint}"
+
+
+class TopicsFile:
+    """A topics file that is looked at again when it changes.
+
+    A broken edit keeps the topics that were; `mistake` says so until it is mended.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """Read the file. `UsageError` where it is broken from the start."""
+        self.path = path
+        self.mistake = ""
+        self._clock = clock
+        self._stamp = self._look()
+        self._topics = load_topics(path)
+        self._next_check = clock() + CHECK_EVERY_S
+
+    def current(self) -> Topics:
+        """The newest topics that could be read; looks at the file once a second at most."""
+        now = self._clock()
+        if now >= self._next_check:
+            self._next_check = now + CHECK_EVERY_S
+            if (stamp := self._look()) != self._stamp:
+                self._stamp = stamp
+                self._reload()
+        return self._topics
+
+    def _look(self) -> tuple[int, ...]:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return ()
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def _reload(self) -> None:
+        try:
+            self._topics = load_topics(self.path)
+        except UsageError as error:
+            self.mistake = str(error)
+            logger.error("the edited topics file is not used, the topics stay:\n%s", error)
+        else:
+            self.mistake = ""
+            logger.warning("%s was edited: %d topics from now on", self.path, len(self._topics))
