@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import torch
 from torch import Tensor, nn
 
@@ -141,6 +142,16 @@ def to_onnx(module: nn.Module, model: signature.Model, path: Path) -> None:
             opset_version=OPSET,
             dynamo=False,
         )
+    _state_shapes(path, model)
+
+
+def _state_shapes(path: Path, model: signature.Model) -> None:
+    """Write the signature's shapes over those that the exporter could not infer."""
+    proto = onnx.load(str(path))
+    for value, tensor in zip(proto.graph.output, model.outputs, strict=True):
+        for dim, size in zip(value.type.tensor_type.shape.dim[1:], tensor.shape, strict=True):
+            dim.dim_value = size
+    onnx.save(proto, str(path))
 
 
 def _example(tensor: signature.Tensor) -> Tensor:
