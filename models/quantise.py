@@ -28,6 +28,8 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from models.rowwise import row_by_row
+
 
 class Pictures(CalibrationDataReader):  # type: ignore[misc]
     """Feeds pictures (N, 224, 224, 3) to the calibration, a few at a time."""
@@ -62,7 +64,10 @@ def quantise_backbone(fp32: Path, int8: Path, pictures: npt.NDArray[np.uint8]) -
 
 
 def quantise_text(fp32: Path, int8: Path) -> None:
-    """int8 weights of the linear layers; the word table is packed before export."""
+    """int8 weights of the linear layers; the word table is packed before export.
+
+    Text by text (`models.rowwise`): a text's states must not depend on its batch.
+    """
     _quietly()
     linear = _linear_layers(fp32)
     quantize_dynamic(
@@ -74,6 +79,7 @@ def quantise_text(fp32: Path, int8: Path) -> None:
         reduce_range=True,
         weight_type=QuantType.QInt8,
     )
+    onnx.save(row_by_row(onnx.load(str(int8))), str(int8))
 
 
 def _linear_layers(path: Path) -> list[str]:
