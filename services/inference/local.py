@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -115,13 +116,28 @@ def _load(path: Path, threads: int) -> onnxruntime.InferenceSession:
 def _differences(model: Model, session: onnxruntime.InferenceSession) -> list[str]:
     sides = ((model.inputs, session.get_inputs()), (model.outputs, session.get_outputs()))
     return [
-        f"{model.name}.onnx has {found.get(t.name, 'nothing')} as {t.name}, not {_described(t)}"
+        f"{model.name}.onnx has {_found(nodes, t.name)} as {t.name}, "
+        f"not {_TYPES[t.dtype]} {t.shape}"
         for tensors, nodes in sides
-        for found in [{node.name: f"{node.type} {tuple(node.shape[1:])}" for node in nodes}]
         for t in tensors
-        if found.get(t.name) != _described(t)
+        if not any(_fits(node, t) for node in nodes)
     ]
 
 
-def _described(tensor: Tensor) -> str:
-    return f"{_TYPES[tensor.dtype]} {tensor.shape}"
+def _fits(node: Any, tensor: Tensor) -> bool:
+    """Dimensions that the file leaves open fit everything."""
+    same = node.name == tensor.name and node.type == _TYPES[tensor.dtype]
+    dims = node.shape[1:]
+    return (
+        same
+        and len(dims) == len(tensor.shape)
+        and all(
+            not isinstance(found, int) or found == wanted
+            for found, wanted in zip(dims, tensor.shape, strict=True)
+        )
+    )
+
+
+def _found(nodes: Any, name: str) -> str:
+    found = {node.name: f"{node.type} {tuple(node.shape[1:])}" for node in nodes}
+    return found.get(name, "nothing")
