@@ -20,6 +20,7 @@ BATCH_RECORDS = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096),
 )
 STAGE_SECONDS = Histogram("undertone_stage_seconds", "From submit to done of one batch", ["stage"])
+LAG = Gauge("undertone_consumer_lag_records", "Records not yet polled", ["stream", "partition"])
 PICTURES = Counter("undertone_pictures_total", "Pictures asked of their hosts", ["outcome"])
 
 PAIRS = Histogram(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.kafka import KafkaServer
+from tests.servers.kafka import ServerMissing as KafkaMissing
 from tests.servers.triton import Triton, TritonMissing
 
 ROOT = Path(__file__).parents[1]
@@ -48,3 +50,14 @@ def triton() -> Iterator[Triton]:
         missing(f"no Triton: {error}")
     with server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaServer]:
+    """A real Apache Kafka broker, shared: name streams uniquely, and never kill it."""
+    try:
+        server = KafkaServer().start()
+    except KafkaMissing as error:
+        missing(f"no Kafka: {error}")
+    yield server
+    server.stop()

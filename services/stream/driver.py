@@ -32,7 +32,8 @@ def open_streams(
 
         return MemoryStreams(partitions)
     if scheme == "kafka" and rest:
-        from services.stream.kafka import KafkaStreams, Security
+        from services.stream.kafka import KafkaStreams
+        from services.stream.security import Security
 
         security = Security(
             security_protocol, sasl_mechanism, username, password, ca_file, cert_file, key_file

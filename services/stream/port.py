@@ -67,13 +67,16 @@ class Result:
 
 
 class Producer(Protocol):
-    """Writes records. `Unavailable` means that nothing is known of what was not flushed."""
+    """Writes records, in order. What was sent is kept until it is acknowledged."""
 
     def send(self, output: Output) -> None:
-        """Buffer one record."""
+        """Buffer one record. `Unavailable`: it was not taken; `BadRecord`: it never will be."""
 
     def flush(self, timeout_s: float) -> None:
-        """Return once everything sent so far is acknowledged by the stream."""
+        """Return once everything sent so far is acknowledged by the stream.
+
+        `Unavailable` when it is not yet: flush again, there is no need to send again.
+        """
 
     def close(self) -> None:
         """Flush what is buffered, if it can be had quickly, and let go."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from services import metrics
-from services.errors import Unavailable
 from services.stream.port import Output, Producer, Streams
 
 
 class Writer:
-    """Sends outputs in order. After `Unavailable` all that was not flushed is sent again."""
+    """Sends outputs in order; after `Unavailable` it goes on where it was."""
 
     def __init__(self, streams: Streams, stage: str) -> None:
         self._streams, self._stage = streams, stage
@@ -29,26 +28,18 @@ class Writer:
         """Hand what was added to the producer. `Unavailable` when it takes nothing now."""
         if self._sent == len(self._unflushed):
             return
-        try:
-            if self._producer is None:
-                self._producer = self._streams.producer()
-            for output in self._unflushed[self._sent :]:
-                self._producer.send(output)
-                self._sent += 1
-        except Unavailable:
-            self._sent = 0
-            raise
+        if self._producer is None:
+            self._producer = self._streams.producer()
+        for output in self._unflushed[self._sent :]:
+            self._producer.send(output)
+            self._sent += 1
 
     def flush(self, timeout_s: float) -> None:
         """Return once everything added is acknowledged, else `Unavailable`."""
         self.push()
         if not self._unflushed or self._producer is None:
             return
-        try:
-            self._producer.flush(timeout_s)
-        except Unavailable:
-            self._sent = 0
-            raise
+        self._producer.flush(timeout_s)
         metrics.RECORDS_WRITTEN.labels(self._stage).inc(len(self._unflushed))
         self.forget()
 

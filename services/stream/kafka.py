@@ -1,0 +1,474 @@
+"""Streams on Apache Kafka: the one file that speaks kafka-python (3.x).
+
+What it relies on, each proven against a real broker in tests/integration/test_kafka.py:
+- the assignment changes only within `poll`, and the rebalance listener, which
+  runs on the library's IO thread, does nothing but note what happened;
+- a poll of less than a rebalance's length goes on with it in the next poll;
+- with cooperative-sticky what stays with a member stays fetched and paused;
+- `commit` without offsets would cover all that was polled: offsets are always given.
+
+And what it works around (kafka-python 3.0.12):
+- records parked while their partition is paused are forgotten when another
+  partition is read meanwhile, so while paused, new partitions are paused too
+  (in the listener, before anything is fetched of them);
+- polls of a broker that is gone return nothing, without an error: `_look_after`
+  asks for the ends now and then, which also gives the lag;
+- closing a producer that has something buffered raises, and leaves its thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from kafka import (
+    ConsumerRebalanceListener,
+    KafkaAdminClient,
+    KafkaConsumer,
+    KafkaProducer,
+    TopicPartition,
+)
+from kafka import errors as kafka_errors
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.structs import OffsetAndMetadata
+
+from services import metrics
+from services.errors import BadRecord, Unavailable, UsageError
+from services.stream.partitioner import partition_of
+from services.stream.port import ALL_PARTITIONS, Output, Record
+from services.stream.security import Security
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""Of a record: four pictures of 20 to 80 kB fit many times."""
+MAX_LETTER_BYTES = MAX_MESSAGE_BYTES + 64 * 1024
+"""Of a dead letter: the record and what is said about it."""
+TEXT_STREAMS = frozenset({"scores", "alerts"})
+"""Last part of the names of streams without pictures: only these are compressed."""
+CALL_S = 3.0
+"""How long one call may block: a worker has to stop within 10 s."""
+LOOK_EVERY_S = 2.0
+
+_REFUSED = (
+    kafka_errors.SaslAuthenticationFailedError,
+    kafka_errors.UnsupportedSaslMechanismError,
+    kafka_errors.AuthorizationError,
+)
+_AWAY = (
+    kafka_errors.RetriableError,
+    kafka_errors.BrokerNotAvailableError,
+    kafka_errors.UnknownError,
+    OSError,
+)
+_REBALANCING = (
+    kafka_errors.CommitFailedError,
+    kafka_errors.RebalanceInProgressError,
+    kafka_errors.IllegalGenerationError,
+    kafka_errors.UnknownMemberIdError,
+)
+
+
+class KafkaStreams:
+    """`services.stream.port.Streams` on a cluster."""
+
+    def __init__(
+        self,
+        servers: Sequence[str],
+        security: Security | None = None,
+        *,
+        session_timeout_s: float = 15.0,
+        max_poll_interval_s: float = 300.0,
+        metadata_age_s: float = 10.0,
+        text_streams: Collection[str] = TEXT_STREAMS,
+    ) -> None:
+        """Nothing is connected before it is needed. `metadata_age_s`: new partitions by then."""
+        self._servers = list(servers)
+        self._common = {
+            "bootstrap_servers": self._servers,
+            "bootstrap_timeout_ms": int(CALL_S * 1000),
+            "metadata_max_age_ms": int(metadata_age_s * 1000),
+            "reconnect_backoff_max_ms": 1000,
+            **(security or Security()).options(),
+        }
+        self._session_ms = int(session_timeout_s * 1000)
+        self._poll_ms = int(max_poll_interval_s * 1000)
+        self._text_streams = text_streams
+        self._lock = threading.RLock()
+        self._admin_client: KafkaAdminClient | None = None
+        self._reader_client: KafkaConsumer | None = None
+        self.tenures = itertools.count(1)
+
+    @contextmanager
+    def calls(self) -> Iterator[None]:
+        """Turn the library's errors into ours."""
+        try:
+            yield
+        except _REFUSED as error:
+            raise UsageError(
+                f"Kafka at {','.join(self._servers)} refuses us: {error}; check the user name, "
+                "the password, and what they may do"
+            ) from error
+        except _AWAY as error:
+            text = str(error) or type(error).__name__
+            raise Unavailable("Kafka", f"{','.join(self._servers)}: {text}") from error
+
+    def producer(self) -> Producer:
+        return Producer(self)
+
+    def consumer(self, stream: str, group: str) -> Consumer:
+        self.partitions(stream)  # says so where there is no such stream
+        with self.calls():
+            inner = KafkaConsumer(
+                group_id=group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                partition_assignment_strategy=[CooperativeStickyAssignor],
+                session_timeout_ms=self._session_ms,
+                heartbeat_interval_ms=min(3000, self._session_ms // 3),
+                max_poll_interval_ms=self._poll_ms,
+                fetch_max_bytes=32 * 1024 * 1024,
+                max_partition_fetch_bytes=8 * 1024 * 1024,
+                **self._common,
+            )
+        return Consumer(self, inner, stream)
+
+    def partitions(self, stream: str) -> int:
+        return len(self._describe(stream)["partitions"])
+
+    def epoch(self, stream: str) -> str:
+        return str(self._describe(stream)["topic_id"])
+
+    def ends(self, stream: str) -> Mapping[int, int]:
+        places = [TopicPartition(stream, n) for n in range(self.partitions(stream))]
+        with self._lock, self.calls():
+            found = self._reader().end_offsets(places, timeout_ms=int(CALL_S * 1000))
+        return {place.partition: offset for place, offset in found.items()}
+
+    def read(self, stream: str, partition: int, start: int, stop: int) -> Sequence[Record]:
+        place = TopicPartition(stream, partition)
+        records: list[Record] = []
+        with self._lock, self.calls():
+            reader = self._reader()
+            first = reader.beginning_offsets([place], timeout_ms=int(CALL_S * 1000))[place]
+            end = reader.end_offsets([place], timeout_ms=int(CALL_S * 1000))[place]
+            start, stop = max(start, first), min(stop, end)
+            reader.assign([place])
+            reader.seek(place, start)
+            deadline = time.monotonic() + CALL_S
+            while (reader.position(place) or 0) < stop:
+                found = reader.poll(timeout_ms=200, max_records=5000).get(place, [])
+                records += [_record(r) for r in found if r.offset < stop]
+                if found:
+                    deadline = time.monotonic() + CALL_S
+                elif time.monotonic() > deadline:
+                    raise Unavailable("Kafka", f"{stream}/{partition} can't be read to its end")
+        return records
+
+    def room(self, stream: str) -> int:  # noqa: ARG002
+        """Kafka keeps what it is given for as long as its retention says."""
+        return 2**31
+
+    def create_streams(
+        self, streams: Mapping[str, int], replication: int = 1, retention_h: int = 168
+    ) -> Mapping[str, str]:
+        """Make streams with so many partitions, or add what is missing; what was done to each."""
+        with self._lock, self.calls():
+            admin = self._admin()
+            there = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
+            try:
+                new = {n: c for n, c in streams.items() if n not in there}
+                self._create(new, replication, retention_h)
+                more = {n: c for n, c in streams.items() if there.get(n, c) < c}
+                if more:
+                    admin.create_partitions(more, timeout_ms=int(CALL_S * 1000))
+            except kafka_errors.InvalidReplicationFactorError as error:
+                raise UsageError(
+                    f"Kafka has too few brokers for {replication} copies of each stream: {error}"
+                ) from error
+            admin.wait_for_topics(list(streams))
+        return {n: _change(c, there.get(n)) for n, c in streams.items()}
+
+    def _create(self, streams: Mapping[str, int], replication: int, retention_h: int) -> None:
+        if not streams:
+            return
+        specs = {
+            name: {
+                "num_partitions": count,
+                "replication_factor": replication,
+                "configs": {
+                    "retention.ms": str(retention_h * 3_600_000),
+                    "max.message.bytes": str(MAX_LETTER_BYTES),
+                },
+            }
+            for name, count in streams.items()
+        }
+        self._admin().create_topics(specs, timeout_ms=int(CALL_S * 1000))
+
+    def streams(self, prefix: str = "") -> Mapping[str, int]:
+        """The streams there are, with their partitions."""
+        with self._lock, self.calls():
+            topics = self._admin().describe_topics()
+        return {t["name"]: len(t["partitions"]) for t in topics if t["name"].startswith(prefix)}
+
+    def committed(self, stream: str, group: str) -> Mapping[int, int]:
+        """What the group has committed; nothing for a group that was never there."""
+        with self._lock, self.calls():
+            found = self._admin().list_group_offsets(group).get(group, {})
+        return {p.partition: o.offset for p, o in found.items() if p.topic == stream}
+
+    def lag(self, stream: str, group: str) -> Mapping[int, int]:
+        """How many records of each partition the group has yet to commit."""
+        committed = self.committed(stream, group)
+        return {p: end - committed.get(p, 0) for p, end in self.ends(stream).items()}
+
+    def close(self) -> None:
+        with self._lock:
+            for client in (self._admin_client, self._reader_client):
+                if client is not None:
+                    client.close()
+            self._admin_client = self._reader_client = None
+
+    def open_producer(self, *, compressed: bool) -> KafkaProducer:
+        """A producer of the library's own: idempotent, acknowledged by all replicas."""
+        with self.calls():
+            return KafkaProducer(
+                enable_idempotence=True,
+                acks="all",
+                compression_type="zstd" if compressed else None,
+                linger_ms=5,
+                batch_size=256 * 1024,
+                max_request_size=MAX_LETTER_BYTES,
+                max_block_ms=int(CALL_S * 1000),
+                request_timeout_ms=10_000,
+                delivery_timeout_ms=60_000,
+                **self._common,
+            )
+
+    def is_text(self, stream: str) -> bool:
+        return stream.rpartition(".")[2] in self._text_streams
+
+    def _describe(self, stream: str) -> dict[str, Any]:
+        with self._lock, self.calls():
+            (topic,) = self._admin().describe_topics([stream])
+        if topic["error_code"] == kafka_errors.UnknownTopicOrPartitionError.errno:
+            raise Unavailable(
+                "Kafka", f"there is no stream {stream} yet; `undertone streams create` makes it"
+            )
+        with self.calls():
+            if topic["error_code"]:
+                raise kafka_errors.for_code(topic["error_code"])(stream)
+        return dict(topic)
+
+    def _admin(self) -> KafkaAdminClient:
+        if self._admin_client is None:
+            self._admin_client = KafkaAdminClient(request_timeout_ms=10_000, **self._common)
+        return self._admin_client
+
+    def _reader(self) -> KafkaConsumer:
+        if self._reader_client is None:
+            self._reader_client = KafkaConsumer(
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_partition_fetch_bytes=8 * 1024 * 1024,
+                **self._common,
+            )
+        return self._reader_client
+
+
+def _change(wanted: int, there: int | None) -> str:
+    if there is None:
+        return f"created with {wanted} partitions"
+    if there < wanted:
+        return f"grown from {there} to {wanted} partitions"
+    return f"there already with {there} partitions"
+
+
+def _record(found: Any) -> Record:
+    headers = tuple((name, value or b"") for name, value in found.headers or ())
+    return Record(
+        found.topic,
+        found.partition,
+        found.offset,
+        found.key,
+        found.value,
+        found.timestamp,
+        headers,
+    )
+
+
+class Producer:
+    """`services.stream.port.Producer`. What is sent is kept until it is acknowledged.
+
+    Streams of text go through a compressing producer of the library, others
+    through a plain one; a stream always through the same, which keeps its order.
+    """
+
+    def __init__(self, streams: KafkaStreams) -> None:
+        self._streams = streams
+        self._inner: dict[bool, KafkaProducer] = {}
+        self._waiting: list[tuple[Output, Any]] = []
+
+    def send(self, output: Output) -> None:
+        with self._streams.calls():
+            inner = self._producer(output.stream)
+            for partition in self._targets(inner, output):
+                one = output if partition == output.partition else _at(output, partition)
+                self._waiting.append((one, self._send(inner, one)))
+
+    def flush(self, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        with self._streams.calls():
+            for inner in self._inner.values():
+                inner.flush(timeout=max(0.01, deadline - time.monotonic()))
+        failed = [future.exception for _, future in self._waiting if future.failed()]
+        if failed:
+            self._again()
+            with self._streams.calls():
+                raise failed[0]
+        self._waiting.clear()
+
+    def close(self) -> None:
+        for inner in self._inner.values():
+            _close(inner)
+        self._inner.clear()
+        self._waiting.clear()
+
+    def _producer(self, stream: str) -> KafkaProducer:
+        compressed = self._streams.is_text(stream)
+        if compressed not in self._inner:
+            self._inner[compressed] = self._streams.open_producer(compressed=compressed)
+        return self._inner[compressed]
+
+    def _targets(self, inner: KafkaProducer, output: Output) -> Sequence[int | None]:
+        if output.partition is not None and output.partition != ALL_PARTITIONS:
+            return [output.partition]
+        partitions = inner.partitions_for(output.stream)
+        if output.partition == ALL_PARTITIONS:
+            return sorted(partitions)
+        return [None if output.key is None else partition_of(output.key, len(partitions))]
+
+    def _send(self, inner: KafkaProducer, output: Output) -> Any:
+        try:
+            return inner.send(
+                output.stream,
+                value=output.value,
+                key=output.key,
+                headers=list(output.headers),
+                partition=output.partition,
+            )
+        except kafka_errors.MessageSizeTooLargeError as error:
+            raise BadRecord("too_large", str(error)) from error
+
+    def _again(self) -> None:
+        """Some records were given up: send all that is not acknowledged, in order, anew."""
+        waiting, self._waiting = self._waiting, []
+        for inner in self._inner.values():
+            _close(inner)
+        self._inner.clear()
+        for number, (output, _) in enumerate(waiting):
+            try:
+                self.send(output)
+            except Unavailable:
+                self._waiting += waiting[number:]
+                raise
+
+
+def _at(output: Output, partition: int | None) -> Output:
+    return Output(output.stream, output.key, output.value, partition, output.headers)
+
+
+def _close(inner: KafkaProducer) -> None:
+    try:
+        inner.close(timeout=1.0)
+    except kafka_errors.KafkaTimeoutError:
+        inner._sender.force_close()
+        inner._closed = True
+
+
+class Consumer:
+    """`services.stream.port.Consumer` on a member of a group."""
+
+    def __init__(self, streams: KafkaStreams, inner: KafkaConsumer, stream: str) -> None:
+        self._streams, self._inner, self._stream = streams, inner, stream
+        self._listener = _Listener(streams.tenures, inner)
+        self._looked_s = time.monotonic()
+        inner.subscribe([stream], listener=self._listener)
+
+    def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+        with self._streams.calls():
+            try:
+                found = self._inner.poll(int(timeout_s * 1000), max_records=max_records)
+            except _REBALANCING:
+                return []
+        records = [_record(one) for batch in found.values() for one in batch]
+        self._look_after()
+        return records
+
+    def _look_after(self) -> None:
+        """Ask for the ends now and then: is anybody there, and how far behind are we?"""
+        if time.monotonic() - self._looked_s < LOOK_EVERY_S:
+            return
+        places = list(self._inner.assignment()) or [TopicPartition(self._stream, 0)]
+        with self._streams.calls():
+            ends = self._inner.end_offsets(places, timeout_ms=1000)
+        self._looked_s = time.monotonic()
+        for place in self._inner.assignment():
+            position = self._inner.position(place, timeout_ms=0) or 0
+            gauge = metrics.LAG.labels(self._stream, str(place.partition))
+            gauge.set(max(0, ends.get(place, position) - position))
+
+    def assignment(self) -> Mapping[int, int]:
+        return dict(self._listener.tenures)
+
+    def pause(self, partitions: Sequence[int]) -> None:
+        self._listener.paused = True
+        self._inner.pause(*self._places(partitions))
+
+    def resume(self, partitions: Sequence[int]) -> None:
+        self._listener.paused = False
+        self._inner.resume(*self._places(partitions))
+
+    def seek(self, partition: int, offset: int) -> None:
+        self._inner.seek(TopicPartition(self._stream, partition), offset)
+
+    def commit(self, offsets: Mapping[int, int]) -> bool:
+        given = {
+            TopicPartition(self._stream, partition): OffsetAndMetadata(offset, "", -1)
+            for partition, offset in offsets.items()
+        }
+        with self._streams.calls():
+            try:
+                self._inner.commit(given, timeout_ms=int(CALL_S * 1000))
+            except _REBALANCING:
+                return False
+        return True
+
+    def close(self) -> None:
+        with suppress(kafka_errors.KafkaError):
+            self._inner.close(autocommit=False, timeout_ms=1000)
+
+    def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
+        held = self._listener.tenures
+        return [TopicPartition(self._stream, p) for p in partitions if p in held]
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Notes who holds what. Runs on the library's IO thread while `poll` waits for it."""
+
+    def __init__(self, numbers: Iterator[int], inner: KafkaConsumer) -> None:
+        self._numbers, self._inner = numbers, inner
+        self.tenures: dict[int, int] = {}
+        self.paused = False
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        if self.paused:
+            self._inner.pause(*assigned)
+        self.tenures |= {place.partition: next(self._numbers) for place in assigned}
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        for place in revoked:
+            self.tenures.pop(place.partition, None)
