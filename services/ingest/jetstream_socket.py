@@ -21,18 +21,16 @@ Protocol: github.com/bluesky-social/jetstream, `/subscribe` (v1 wire format).
 
 from __future__ import annotations
 
-import random
 import re
-import threading
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
 from services.ingest.gaps import Watch
+from services.ingest.live import Backoff, Ended, Live
 
 PUBLIC_HOSTS = (
     "wss://jetstream2.us-east.bsky.network",
@@ -65,8 +63,7 @@ class Tuning:
     quiet_s: float = 20.0
     silence_s: float = 30.0
     open_s: float = 10.0
-    backoff_s: float = 0.5
-    backoff_max_s: float = 30.0
+    backoff: Backoff = field(default_factory=Backoff)
     buffered: int = 50_000
 
 
@@ -82,24 +79,23 @@ class JetstreamSocket:
         hosts: Sequence[str] = PUBLIC_HOSTS,
         collections: Sequence[str] = COLLECTIONS,
         tuning: Tuning | None = None,
-        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._watch = watch
         self._hosts = tuple(hosts)
         self._collections = tuple(collections)
         self._tuning = tuning or Tuning()
-        self._jitter = jitter
         self._turn = self._hosts.index(cursor_host) if cursor_host in self._hosts else 0
         self._cursor_host = cursor_host
         self._newest_us = cursor_us
         self._cause = "restart" if cursor_us else ""
-        self._buffer: deque[bytes] = deque()
-        self._changed = threading.Condition()
-        self._stop = threading.Event()
-        self._failure: BaseException | None = None
         self._socket: ClientConnection | None = None
-        self._thread = threading.Thread(target=self._run, name="jetstream", daemon=True)
-        self._thread.start()
+        self._live = Live(
+            watch,
+            self._next_host,
+            backoff=self._tuning.backoff,
+            buffered=self._tuning.buffered,
+        )
+        self._live.start()
 
     @property
     def host(self) -> str:
@@ -108,45 +104,21 @@ class JetstreamSocket:
 
     def take(self, most: int, timeout_s: float) -> list[bytes]:
         """The next messages, oldest first; empty after `timeout_s` without any."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._buffer or self._failure, timeout_s)
-            if self._failure is not None and not self._buffer:
-                raise self._failure
-            taken = [self._buffer.popleft() for _ in range(min(most, len(self._buffer)))]
-            self._changed.notify_all()
-        return taken
+        return self._live.take(most, timeout_s)
 
     def close(self) -> None:
         """End the connection; what is buffered and not taken comes again by the cursor."""
-        self._stop.set()
-        with self._changed:
-            self._changed.notify_all()
+        self._live.stop()
         if self._socket is not None:
             self._socket.close()
-        self._thread.join(self._tuning.open_s + 5)
+        self._live.join(self._tuning.open_s + 5)
 
-    def _run(self) -> None:
-        """Connect, read until it breaks, back off, and again on the next host."""
-        failures = 0
-        try:
-            while not self._stop.is_set():
-                received, cause = self._session(self._hosts[self._turn % len(self._hosts)])
-                if self._stop.is_set():
-                    return
-                self._watch.disconnected(cause)
-                self._cause = self._cause or cause
-                failures = 0 if received else failures + 1
-                self._turn += 1
-                if failures:
-                    self._stop.wait(self._pause_s(failures))
-        except Exception as error:  # ours: handed to the reader, which lets the process end
-            with self._changed:
-                self._failure = error
-                self._changed.notify_all()
-
-    def _pause_s(self, failures: int) -> float:
-        pause = self._tuning.backoff_s * 2.0 ** min(failures - 1, 16)
-        return min(pause, self._tuning.backoff_max_s) * (0.5 + self._jitter())
+    def _next_host(self) -> Ended:
+        host = self._hosts[self._turn % len(self._hosts)]
+        received, cause = self._session(host)
+        self._cause = self._cause or cause
+        self._turn += 1
+        return Ended(received, cause)
 
     def _session(self, host: str) -> tuple[int, str]:
         """One connection, from handshake to its end: messages received and what ended it."""
@@ -163,7 +135,7 @@ class JetstreamSocket:
             ) as socket:
                 self._socket = socket
                 self._watch.connected(host)
-                while not self._stop.is_set():
+                while not self._live.stopped.is_set():
                     chunk = self._chunk(socket)
                     if not begun:
                         begun = self._first(chunk, host)
@@ -218,17 +190,11 @@ class JetstreamSocket:
         return True
 
     def _put(self, chunk: Sequence[bytes]) -> None:
-        """Buffer what came, once there is room: until then nothing more is read."""
         latest_us = self._watch.clock_ms() * 1000 + MAX_AHEAD_US
         newest_us = max((us for us in map(time_us, chunk) if us < latest_us), default=0)
         self._newest_us = max(self._newest_us, newest_us)
         self._watch.received(len(chunk), newest_us // 1000)
-        with self._changed:
-            self._changed.wait_for(
-                lambda: len(self._buffer) < self._tuning.buffered or self._stop.is_set()
-            )
-            self._buffer.extend(chunk)
-            self._changed.notify_all()
+        self._live.put(chunk)
 
 
 def _payload(message: str | bytes) -> bytes:

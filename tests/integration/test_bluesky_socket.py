@@ -10,12 +10,18 @@ import pytest
 
 from services.ingest.gaps import Watch
 from services.ingest.jetstream_socket import JetstreamSocket, Tuning
+from services.ingest.live import Backoff
 from tests.simulators.jetstream import JetstreamServer, Log, generate
 
 pytestmark = pytest.mark.integration
 
 FAST = Tuning(
-    rewind_s=0.5, rewind_elsewhere_s=1.0, quiet_s=5.0, silence_s=0.5, open_s=2.0, backoff_s=0.05
+    rewind_s=0.5,
+    rewind_elsewhere_s=1.0,
+    quiet_s=5.0,
+    silence_s=0.5,
+    open_s=2.0,
+    backoff=Backoff(first_s=0.05),
 )
 
 
