@@ -122,7 +122,7 @@ class InferenceStage:
                 try:
                     outputs += self._outputs(record, value, *by_index[index])
                 except BadRecord as error:
-                    refused.append(DeadLetter(record, error.reason, str(error)))
+                    refused.append(DeadLetter.of(record, error))
             elif isinstance(value, Deletion):
                 outputs.append(self._to_all(record.value))
         outputs += [self._to_all(encode(marker)) for marker in markers]
@@ -164,7 +164,7 @@ def _decoded(
                 raise BadRecord("unexpected_record", f"a {type(value).__name__} among the posts")
             values[index] = value
         except BadRecord as error:
-            dead[index] = DeadLetter(record, error.reason, str(error))
+            dead[index] = DeadLetter.of(record, error)
     return values, dead
 
 
