@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 from PIL import Image
 
 from models.signature import MAX_TOKENS, REGIONS, SENTIMENT
+from models.tokenizer import VOCABULARY
 from services.errors import UsageError
 from services.inference.classifier import Batch, Verdicts
+from services.inference.local import LocalClassifier
 from services.score_command import score_lines, score_pair
 
 
@@ -170,3 +173,41 @@ def test_lines_in_and_lines_out(tmp_path: Path) -> None:
     assert [answer["line"] for answer in answers[-2:]] == [76, 77]
     assert all("not a line of this form" in answer["error"] for answer in answers[-2:])
     assert max(len(batch) for batch in networks.batches) <= 32
+
+
+@pytest.fixture(scope="module")
+def networks() -> Iterator[LocalClassifier]:
+    classifier = LocalClassifier(Path(VOCABULARY).parent, threads=1)
+    classifier.check()
+    yield classifier
+    classifier.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("I love this phone, best day ever!", "positive"),
+        ("worst service ever, I hate this airline", "negative"),
+        ("The meeting is on Monday at 10", "neutral"),
+    ],
+)
+def test_the_networks_that_ship_know_plain_cases(
+    networks: LocalClassifier, text: str, label: str
+) -> None:
+    out = io.StringIO()
+    score_pair(networks, text, None, as_json=True, out=out)
+    found = json.loads(out.getvalue())
+    assert found["label"] == label
+    assert sum(found["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert (found["picture_weight"], found["masked"]) == (0, ["picture"])
+
+
+def test_the_networks_that_ship_read_both_sides(networks: LocalClassifier, tmp_path: Path) -> None:
+    image, drawing = picture(tmp_path / "a.jpg"), tmp_path / "why.png"
+    out = io.StringIO()
+    score_pair(networks, "such a lovely evening", image, explain=drawing, as_json=True, out=out)
+    for network in json.loads(out.getvalue())["networks"].values():
+        assert 0 < network["picture_weight"] < 1
+        assert network["words"]
+        assert network["regions"]
+    assert size_of(drawing) > (0, 0)
