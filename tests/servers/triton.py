@@ -181,6 +181,17 @@ class Triton:
         except OSError:
             return False
 
+    def revive(self) -> None:
+        """Start it again if it died, as its supervisor would.
+
+        A connection that breaks cancels the requests on it, and a Triton of this
+        version may die of that (its issues 7368 and 8034).
+        """
+        time.sleep(0.2)
+        if self._process is not None and self._process.poll() is not None:
+            self.kill()
+            self.start()
+
     def kill(self) -> None:
         """Stop it at once, as a crash would, stubs and all."""
         if self._process is not None:
