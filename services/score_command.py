@@ -28,6 +28,7 @@ from models.signature import IMAGE_SIZE, LABELS, NETWORKS, REGIONS
 from models.tokenizer import Tokenizer
 from services.errors import UsageError
 from services.inference.classifier import Batch, Classifier, Verdicts
+from services.inference.effects import word_effects
 from services.inference.explain import SIDE, View, draw, region_name, word_weights
 from services.inference.pairs import Score
 from services.inference.pictures import pixels
@@ -72,8 +73,14 @@ def score_pair(
         raise UsageError("give --text, --image, or both (or --input for a file of pairs)")
     pair = Pair(_encodable(text or ""), _picture(image) if image else None)
     tokenizer = Tokenizer.load()
-    verdicts = classifier.submit(_batch(tokenizer, [pair])).result()
+    batch = _batch(tokenizer, [pair])
+    verdicts = classifier.submit(batch).result()
     found = explained(tokenizer, pair, verdicts, 0)
+    effects = word_effects(classifier, batch, pair.text, tokenizer.tokens(pair.text))
+    found["word_effects"] = [
+        {"text": w.text, "start": w.start, "end": w.end, "effect": round(w.effect, 4)}
+        for w in sorted(effects, key=lambda w: -abs(w.effect))
+    ]
     if explain:
         _save(explain, _drawing(tokenizer, pair, verdicts))
     out.write(json.dumps(found, ensure_ascii=False) + "\n" if as_json else _table(found))
@@ -258,6 +265,9 @@ def _table(found: Json) -> str:
         regions = ", ".join(f"{r['where']} {r['weight']:.2f}" for r in network["regions"])
         lines.append(f"\n{TITLES[name]} looked at")
         lines += [f"  words    {words}"] * bool(words) + [f"  regions  {regions}"] * bool(regions)
+    if moved := found["word_effects"][:TOP_WORDS]:
+        words = ", ".join(f"{w['text']} {w['effect']:+.2f}" for w in moved)
+        lines.append(f"\nwhat the words do to the score\n  {words}")
     if found["masked"]:
         lines.append(f"\nscored without {' and '.join(found['masked'])}: there is none")
     if found["text_cut"]:

@@ -200,6 +200,11 @@ def test_the_networks_that_ship_know_plain_cases(
     assert found["label"] == label
     assert sum(found["probabilities"].values()) == pytest.approx(1, abs=1e-3)
     assert (found["picture_weight"], found["masked"]) == (0, ["picture"])
+    strongest = found["word_effects"][0]
+    expected = {"positive": {"love", "best"}, "negative": {"hate", "worst"}}
+    if label in expected:
+        assert strongest["text"] in expected[label]
+        assert (strongest["effect"] > 0) == (label == "positive")
 
 
 def test_the_networks_that_ship_read_both_sides(networks: LocalClassifier, tmp_path: Path) -> None:
