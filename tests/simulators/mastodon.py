@@ -1,0 +1,178 @@
+"""A Mastodon server of one timeline: streaming over a websocket, the same by REST, faults too.
+
+Faults (once each, in order): drop, stall, http_503 and http_429 (the next
+handshake), garbage, duplicate. The websocket sends only what is posted while
+it is open; what was posted before must be asked for, as in life.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
+
+
+def status(number: int, written_ms: int, host: str = "here.test", text: str = "") -> dict[str, Any]:
+    """A status whose id holds its time, as Mastodon makes them."""
+    ident = str((written_ms << 16) + number % 65_536)
+    chance = random.Random(number)
+    words = text or f"a {chance.choice(['great', 'broken', 'new'])} acme number {number}"
+    return {
+        "id": ident,
+        "uri": f"https://{host}/users/someone{number}/statuses/{ident}",
+        "url": f"https://{host}/@someone{number}/{ident}",
+        "created_at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(written_ms / 1000))
+        + f".{written_ms % 1000:03d}Z",
+        "content": f"<p>{words}</p>",
+        "spoiler_text": "",
+        "language": "en",
+        "account": {"acct": f"someone{number}", "url": f"https://{host}/@someone{number}"},
+        "media_attachments": [],
+    }
+
+
+class MastodonServer:
+    """Serves until the `with` ends; `token` is the one it accepts."""
+
+    def __init__(self, token: str = "secret") -> None:
+        self.token = token
+        self.faults: list[str] = []
+        self.statuses: list[dict[str, Any]] = []
+        self.requests: list[str] = []
+        self._open: list[queue.SimpleQueue[bytes | None]] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+
+    def __enter__(self) -> MastodonServer:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        with self._lock:
+            for waiting in self._open:
+                waiting.put(None)
+        with socket.socket() as last:
+            last.connect(self._listener.getsockname())
+        for thread in self._threads:
+            thread.join(10)
+        self._listener.close()
+
+    def post(self, statuses: Iterable[dict[str, Any]]) -> None:
+        """New statuses: into the timeline, and to whoever listens now."""
+        for found in statuses:
+            self.send("update", json.dumps(found))
+            with self._lock:
+                self.statuses.append(found)
+
+    def send(self, event: str, payload: str) -> None:
+        message = json.dumps({"stream": ["public"], "event": event, "payload": payload}).encode()
+        with self._lock:
+            for waiting in self._open:
+                waiting.put(message)
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self._stop.is_set():
+                connection.close()
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.settimeout(10)
+        with connection:
+            try:
+                while not self._stop.is_set() and self._one(connection):
+                    pass
+            except OSError:
+                pass  # the client went away, or was dropped
+
+    def _one(self, connection: socket.socket) -> bool:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            chunk = connection.recv(65536)
+            if not chunk:
+                return False
+            head += chunk
+        path = head.split(b" ")[1].decode()
+        self.requests.append(path)
+        if f"authorization: bearer {self.token}".encode() not in head.lower():
+            connection.sendall(_http(401, b"{}"))
+        elif "/streaming" in path:
+            self._stream(connection, head)
+            return False
+        else:
+            connection.sendall(_http(200, self._timeline(parse_qs(urlsplit(path).query))))
+        return True
+
+    def _timeline(self, query: dict[str, list[str]]) -> bytes:
+        """The page just after `min_id`, newest first."""
+        after, limit = int(query["min_id"][0]), int(query["limit"][0])
+        with self._lock:
+            newer = sorted((s for s in self.statuses if int(s["id"]) > after), key=_id)
+        return json.dumps(newer[:limit][::-1]).encode()
+
+    def _stream(self, connection: socket.socket, head: bytes) -> None:
+        fault = self.faults.pop(0) if self.faults and self.faults[0].startswith("http_") else ""
+        if fault:
+            connection.sendall(_http(int(fault.removeprefix("http_")), b"{}"))
+            return
+        protocol = ServerProtocol()
+        protocol.receive_data(head)
+        (request,) = protocol.events_received()
+        protocol.send_response(protocol.accept(request))
+        waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        with self._lock:
+            self._open.append(waiting)
+        for out in protocol.data_to_send():
+            connection.sendall(out)
+        try:
+            while (message := waiting.get()) is not None:
+                self._send(connection, message)
+        finally:
+            with self._lock:
+                self._open.remove(waiting)
+
+    def _send(self, connection: socket.socket, message: bytes) -> None:
+        fault = self.faults.pop(0) if self.faults and not self.faults[0].startswith("http") else ""
+        data = bytes(Frame(Opcode.TEXT, message).serialize(mask=False))
+        if fault == "drop":
+            connection.sendall(data[:-3])
+            raise ConnectionAbortedError
+        if fault == "stall":
+            connection.settimeout(10)
+            while connection.recv(65536):
+                pass
+            raise ConnectionAbortedError
+        if fault == "garbage":
+            connection.sendall(bytes(Frame(Opcode.TEXT, b'{"event": "upd').serialize(mask=False)))
+        connection.sendall(data * 2 if fault == "duplicate" else data)
+
+
+def _http(code: int, body: bytes) -> bytes:
+    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (code, len(body)) + body
+
+
+def _id(found: dict[str, Any]) -> int:
+    return int(found["id"])
