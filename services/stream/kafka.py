@@ -8,6 +8,8 @@ What it relies on, each proven against a real broker in tests/integration/test_k
 - `commit` without offsets would cover all that was polled: offsets are always given.
 
 And what it works around (kafka-python 3.0.12):
+- a join of the group that ends between two polls is thrown away and begun
+  anew, so that polls with short timeouts never get a partition (`_keep_joins`);
 - records parked while their partition is paused are forgotten when another
   partition is read meanwhile, so while paused, new partitions are paused too
   (in the listener, before anything is fetched of them);
@@ -34,7 +36,7 @@ from kafka import (
 )
 from kafka import errors as kafka_errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.structs import OffsetAndMetadata
+from kafka.structs import MemberState, OffsetAndMetadata
 
 from services import metrics
 from services.errors import BadRecord, Unavailable, UsageError
@@ -51,6 +53,8 @@ TEXT_STREAMS = frozenset({"scores", "alerts"})
 CALL_S = 3.0
 """How long one call may block: a worker has to stop within 10 s."""
 LOOK_EVERY_S = 2.0
+JOIN_POLL_S = 0.05
+"""Of a poll while the group is being joined: time enough to take in what was joined."""
 
 _REFUSED = (
     kafka_errors.SaslAuthenticationFailedError,
@@ -127,7 +131,7 @@ class KafkaStreams:
                 auto_offset_reset="earliest",
                 partition_assignment_strategy=[CooperativeStickyAssignor],
                 session_timeout_ms=self._session_ms,
-                heartbeat_interval_ms=min(3000, self._session_ms // 3),
+                heartbeat_interval_ms=min(1000, self._session_ms // 3),
                 max_poll_interval_ms=self._poll_ms,
                 fetch_max_bytes=32 * 1024 * 1024,
                 max_partition_fetch_bytes=8 * 1024 * 1024,
@@ -396,9 +400,12 @@ class Consumer:
         self._streams, self._inner, self._stream = streams, inner, stream
         self._listener = _Listener(streams.tenures, inner)
         self._looked_s = time.monotonic()
+        _keep_joins(inner)
         inner.subscribe([stream], listener=self._listener)
 
     def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+        if self._inner.group_metadata().state is not MemberState.STABLE:
+            timeout_s = max(timeout_s, JOIN_POLL_S)
         with self._streams.calls():
             try:
                 found = self._inner.poll(int(timeout_s * 1000), max_records=max_records)
@@ -454,6 +461,27 @@ class Consumer:
     def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
         held = self._listener.tenures
         return [TopicPartition(self._stream, p) for p in partitions if p in held]
+
+
+def _keep_joins(inner: KafkaConsumer) -> None:
+    """Have a poll take in the join that ended before it began.
+
+    The library keeps the task of joining from poll to poll, but takes one that
+    is done for one that was never begun. So it is handed on as one not done yet.
+    """
+    coordinator = inner._coordinator
+    join = coordinator.join_group_async
+
+    async def taken_in(task: Any) -> Any:
+        return await task
+
+    async def join_group_async(timeout_ms: float | None = None) -> Any:
+        task = coordinator._join_task
+        if task is not None and task.is_done:
+            coordinator._join_task = coordinator._manager.call_soon(taken_in, task)
+        return await join(timeout_ms=timeout_ms)
+
+    coordinator.join_group_async = join_group_async
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
