@@ -11,6 +11,8 @@ import pytest
 from tests.servers.kafka import KafkaServer
 from tests.servers.kafka import ServerMissing as KafkaMissing
 from tests.servers.triton import Triton, TritonMissing
+from tests.servers.valkey import ServerMissing as ValkeyMissing
+from tests.servers.valkey import ValkeyServer
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -61,3 +63,22 @@ def kafka() -> Iterator[KafkaServer]:
         missing(f"no Kafka: {error}")
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def _valkey() -> Iterator[ValkeyServer]:
+    try:
+        server = ValkeyServer().start()
+    except ValkeyMissing as error:
+        missing(f"no Valkey: {error}")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def valkey(_valkey: ValkeyServer) -> ValkeyServer:
+    """A real Valkey, shared and emptied for each test: don't kill it, start one of your own."""
+    store = _valkey.open()
+    store.client.call("FLUSHALL")
+    store.close()
+    return _valkey

@@ -1,0 +1,183 @@
+"""The one file that speaks to Redis or Valkey: connecting, calling, and what went wrong.
+
+Nothing is retried here. A lost connection is `Unavailable`, and whoever called
+decides; every write of ours may safely be sent twice. A server out of memory or
+without quorum is `Unavailable` too: it refuses writes now and takes them later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
+from redis.retry import Retry
+
+from services.errors import Unavailable, UsageError
+
+NEIGHBOUR = "store"
+Command = Sequence[Any]
+
+_BUSY = ("LOADING", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "CLUSTERDOWN")
+
+
+class ScriptMissing(Exception):
+    """The server does not know a script that we loaded: it is not the server it was."""
+
+
+class Client:
+    """A pool of connections to one server or cluster. Thread-safe."""
+
+    def __init__(self, connect: Callable[[], redis.Redis | RedisCluster]) -> None:
+        self._connect = connect
+        self._redis: redis.Redis | RedisCluster | None = None
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Client:
+        """`redis://`, `rediss://`, or either with `+cluster`. Extra options go to redis-py."""
+        cluster = "+cluster://" in url
+        plain = url.replace("+cluster://", "://")
+        defaults: dict[str, Any] = {
+            "socket_timeout": 30.0,
+            "socket_connect_timeout": 5.0,
+            "protocol": 2,
+            "retry": Retry(NoBackoff(), 0),
+            **options,
+        }
+        if cluster:
+            defaults["retry"] = Retry(NoBackoff(), 2)  # a MOVED answer counts as a failure there
+            return cls(lambda: RedisCluster.from_url(plain, **defaults))
+        return cls(lambda: redis.Redis.from_url(plain, **defaults))
+
+    @classmethod
+    def from_socket(cls, path: str, ensure: Callable[[], None]) -> Client:
+        """A server behind a unix socket; `ensure` starts it again if it is gone."""
+
+        def connect() -> redis.Redis:
+            ensure()
+            return redis.Redis(
+                unix_socket_path=path,
+                socket_timeout=30.0,
+                protocol=2,
+                retry=Retry(NoBackoff(), 0),
+            )
+
+        return cls(connect)
+
+    @property
+    def is_cluster(self) -> bool:
+        with _translated():
+            return isinstance(self._live(), RedisCluster)
+
+    def call(self, *command: Any) -> Any:
+        """One command, its answer as redis-py gives it."""
+        with self._guarded() as live:
+            return live.execute_command(*command)
+
+    def pipe(self, commands: Sequence[Command]) -> list[Any]:
+        """Several commands in one round trip (one per node); no transaction."""
+        if not commands:
+            return []
+        with self._guarded() as live:
+            pipe = live.pipeline(transaction=False)
+            for command in commands:
+                pipe.execute_command(*command)
+            return list(pipe.execute(raise_on_error=True))
+
+    def on_primaries(self, *command: Any) -> list[Any]:
+        """The same command on every primary; one answer each."""
+        with self._guarded() as live:
+            if not isinstance(live, RedisCluster):
+                return [live.execute_command(*command)]
+            cluster: Any = live
+            return [
+                cluster.execute_command(*command, target_nodes=node)
+                for node in cluster.get_primaries()
+            ]
+
+    def sync_primaries(self, timeout_ms: int) -> None:
+        """Return once every primary of a cluster has its writes on its disk and on its replicas.
+
+        WAITAOF answers for what its own connection wrote, and for all before that;
+        so each primary gets a small write first.
+        """
+        with self._guarded() as live:
+            for node, key in _key_per_primary(live).items():
+                pipe = live.get_redis_connection(node).pipeline(transaction=False)
+                pipe.execute_command("SET", key, "", "PX", 60_000)
+                pipe.execute_command("WAITAOF", 1, 0, timeout_ms)
+                _, (local, _) = pipe.execute()
+                if local < 1:
+                    raise Unavailable(NEIGHBOUR, f"{node.name} does not write its file")
+
+    def info(self, section: str) -> list[Mapping[str, Any]]:
+        """INFO of every primary."""
+        return [dict(answer) for answer in self.on_primaries("INFO", section)]
+
+    def scan(self, pattern: str) -> Iterator[bytes]:
+        """Keys that match, on every primary; some may come twice."""
+        with self._guarded() as live:
+            yield from live.scan_iter(match=pattern, count=1000)
+
+    def close(self) -> None:
+        if self._redis is not None:
+            self._redis.close()
+            self._redis = None
+
+    def _live(self) -> redis.Redis | RedisCluster:
+        if self._redis is None:
+            self._redis = self._connect()
+        return self._redis
+
+    @contextmanager
+    def _guarded(self) -> Iterator[Any]:
+        with _translated():
+            try:
+                yield self._live()
+            except (redis.ConnectionError, redis.TimeoutError):
+                self._forget()
+                raise
+
+    def _forget(self) -> None:
+        try:
+            self.close()
+        except redis.RedisError:
+            self._redis = None
+
+
+def _key_per_primary(cluster: Any) -> dict[Any, str]:
+    """A key that each primary holds."""
+    keys: dict[Any, str] = {}
+    missing = set(cluster.get_primaries())
+    for number in count():
+        key = f"ut:sync:{number}"
+        node = cluster.get_node_from_key(key)
+        if node in missing:
+            keys[node] = key
+            missing.discard(node)
+        if not missing:
+            break
+    return keys
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """redis-py's errors as ours."""
+    try:
+        yield
+    except redis.exceptions.NoScriptError as error:
+        raise ScriptMissing(str(error)) from error
+    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as error:
+        raise UsageError(f"the store refuses us: {error}; check user and password") from error
+    except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError) as error:
+        raise Unavailable(NEIGHBOUR, str(error) or type(error).__name__) from error
+    except redis.exceptions.RedisClusterException as error:
+        raise Unavailable(NEIGHBOUR, str(error)) from error
+    except redis.ResponseError as error:
+        if str(error).startswith(_BUSY) or "NOAUTH" in str(error):
+            raise Unavailable(NEIGHBOUR, str(error)) from error
+        raise

