@@ -26,11 +26,18 @@ from services.stream.port import Output, Record, Result, Streams
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    """Clocks, injected: wall time in ms, and a monotonic one that times the windows' writing."""
+class Options:
+    """What the stage needs of the settings."""
 
-    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    monotonic_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000
+    scores: str
+    """The stream it reads."""
+    live: str = "live"
+    """The namespace whose windows end now; every other is a replay, its windows end at its
+    newest post."""
+    allowed_lateness_ms: int = 30_000
+    id_memory_ms: int = 24 * schema.HOUR_MS
+    rolling_budget_ms: int = 200
+    """What a tick may spend on writing rolling windows."""
 
 
 class AggregationStage:
@@ -43,16 +50,15 @@ class AggregationStage:
         self,
         store: Store,
         streams: Streams,
-        stream: str,
+        options: Options,
         *,
-        rules: Rules | None = None,
-        times: Times | None = None,
-        rolling_budget_ms: int = 200,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        monotonic_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
     ) -> None:
-        """`rolling_budget_ms` is what a tick may spend on writing rolling windows."""
-        self.stream = stream
-        self._store, self._streams = store, streams
-        self._rules, self._times = rules or Rules(), times or Times()
+        """`clock_ms` tells the time of day; `monotonic_ms` times the writing of windows."""
+        self.stream = options.scores
+        self._store, self._streams, self._clock_ms = store, streams, clock_ms
+        self._rules = Rules(options.live, options.allowed_lateness_ms, options.id_memory_ms)
         self._epoch = ""
         self._marks: dict[int, PartitionMarks] = {}
         self._known: dict[int, Progress] = {}
@@ -64,8 +70,8 @@ class AggregationStage:
         self._newest: dict[str, int] = {}
         self._stale = True
         self._touched = Touched(self._rules.id_memory_ms)
-        self._deletions = Deletions(store, self._now_ms, self._times.now_ms)
-        self._windows = Windows(store.roll, self._times.monotonic_ms, rolling_budget_ms)
+        self._deletions = Deletions(store, self._now_ms, clock_ms)
+        self._windows = Windows(store.roll, monotonic_ms, options.rolling_budget_ms)
 
     # -- the worker's calls -------------------------------------------------------
 
@@ -166,7 +172,7 @@ class AggregationStage:
                 fresh.setdefault(namespace, {})[topic] = newest
         for namespace in {*fresh, *part.marked} - self._namespaces:
             kind = LIVE if namespace == self._rules.live_namespace else REPLAY
-            self._store.add_namespace(namespace, kind, self._times.now_ms())
+            self._store.add_namespace(namespace, kind, self._clock_ms())
             self._namespaces.add(namespace)
         for namespace, topics in fresh.items():
             self._store.add_topics(namespace, topics)
@@ -177,7 +183,7 @@ class AggregationStage:
     def _now_ms(self, namespace: str) -> int | None:
         """Now, in a namespace: the clock where it is live, else the newest event time."""
         if namespace == self._rules.live_namespace:
-            return self._times.now_ms()
+            return self._clock_ms()
         told = [m.newest_ms for m in self._marks_of(namespace) if m.newest_ms is not None]
         return max((*told, self._newest.get(namespace, 0))) or None
 
