@@ -1,0 +1,187 @@
+"""The inference hop against its ceiling: `python -m tests.bench.bench_inference [--quick]`.
+
+On one machine, in one run:
+
+    ceiling     decode, tokenise and ask the ensemble on Triton in a closed loop; no Kafka
+    hop         the same posts from Kafka to Kafka, through worker and stage
+    half load   p50 and p99 from a post's arrival in Kafka to its scored record
+    embedded    the hop on streams in memory with the networks in the process, against a
+                plain loop over the same ONNX files
+    sweep       batch size x wait x batches in flight, of the hop
+
+Every post has a picture and a text of its own, and the cache is off. Table and
+drawing go to `tests/bench/results`; the last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import matplotlib as mpl
+
+from services.inference.local import LocalClassifier
+from services.inference.triton import TritonClassifier
+from tests.bench import inference_load as load
+from tests.bench.inference_load import Figure, Setting
+from tests.servers.kafka import KafkaServer
+from tests.servers.triton import ARTIFACTS, Triton
+
+mpl.use("agg")
+RESULTS = Path(__file__).parent / "results"
+DATA = Path(__file__).parents[3] / "shared" / "data"
+CHOSEN = Setting(batch=32, wait_ms=20, in_flight=4)
+SWEEP = [Setting(b, w, f) for b in (8, 32, 64) for w in (0, 20, 100) for f in (1, 2, 4)]
+ROUNDS = 3
+"""Loops are run in turn this often; the median counts, since the machine is not ours alone."""
+GPU = "not run: no GPU on this machine"
+
+
+def machine() -> str:
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+         if line.startswith("model name")),
+        platform.machine(),
+    )  # fmt: skip
+    cores = len(os.sched_getaffinity(0))
+    return f"{model}, {cores} cores, Python {platform.python_version()}"
+
+
+def middle(figures: list[Figure]) -> Figure:
+    """The one whose throughput is the median."""
+    return sorted(figures, key=lambda figure: figure.posts_per_s)[len(figures) // 2]
+
+
+def in_turn(*runs: Callable[[], Figure]) -> list[Figure]:
+    rounds = [[run() for run in runs] for _ in range(ROUNDS)]
+    return [middle([done[i] for done in rounds]) for i in range(len(runs))]
+
+
+def distributed(kafka: str, count: int) -> dict[str, Figure]:
+    """Ceiling, hop, and the hop at half the ceiling's load, all on Triton."""
+    given = load.posts(DATA, count)
+    with Triton() as server:
+        classifier = TritonClassifier(server.url)
+        classifier.check()
+        load.plain_loop(classifier, given[:128], CHOSEN)
+        ceiling, hop = in_turn(
+            lambda: load.plain_loop(classifier, given, CHOSEN),
+            lambda: load.through_kafka(kafka, classifier, given, CHOSEN),
+        )
+        half = load.through_kafka(kafka, classifier, given, CHOSEN, rate=ceiling.posts_per_s / 2)
+        classifier.close()
+    return {"ceiling": ceiling, "hop": hop, "half load": half}
+
+
+def embedded(count: int) -> dict[str, Figure]:
+    given = load.posts(DATA, count)
+    classifier = LocalClassifier(ARTIFACTS, len(os.sched_getaffinity(0)))
+    setting = Setting(CHOSEN.batch, 0, 2)
+    alone = Setting(CHOSEN.batch, 0, 1)
+    load.plain_loop(classifier, given[:128], alone)
+    plain, hop = in_turn(
+        lambda: load.plain_loop(classifier, given, alone),
+        lambda: load.through_memory(classifier, given, setting),
+    )
+    classifier.close()
+    return {"plain loop": plain, "embedded": hop}
+
+
+def sweep(kafka: str, count: int) -> list[tuple[Setting, Figure, Figure]]:
+    """Per setting: throughput over a backlog, and latencies at 30 posts a second."""
+    given = load.posts(DATA, count)
+    rows = []
+    with Triton() as server:
+        classifier = TritonClassifier(server.url)
+        load.plain_loop(classifier, given[:128], CHOSEN)
+        for setting in SWEEP:
+            full = load.through_kafka(kafka, classifier, given, setting)
+            calm = load.through_kafka(kafka, classifier, given[:150], setting, rate=30)
+            rows.append((setting, full, calm))
+            print(_row(setting, full, calm), flush=True)
+        classifier.close()
+    return rows
+
+
+def _row(setting: Setting, full: Figure, calm: Figure) -> str:
+    return (
+        f"{setting.batch:5d} {setting.wait_ms:7d} {setting.in_flight:9d} "
+        f"{full.posts_per_s:8.1f} {calm.p50_s * 1000:8.0f} {calm.p99_s * 1000:8.0f}"
+    )
+
+
+HEADER = "batch wait_ms in_flight  posts/s   p50_ms   p99_ms   (latencies at 30 posts/s)"
+
+
+def draw(rows: list[tuple[Setting, Figure, Figure]], where: Path) -> None:
+    from matplotlib import pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    batches = sorted({setting.batch for setting, _, _ in rows})
+    for wait in sorted({setting.wait_ms for setting, _, _ in rows}):
+        for in_flight in sorted({setting.in_flight for setting, _, _ in rows}):
+            line = [
+                (s.batch, full.posts_per_s, calm.p99_s * 1000)
+                for s, full, calm in rows
+                if (s.wait_ms, s.in_flight) == (wait, in_flight)
+            ]
+            label = f"wait {wait} ms, {in_flight} in flight"
+            left.plot([x for x, _, _ in line], [y for _, y, _ in line], marker="o", label=label)
+            right.plot([x for x, _, _ in line], [y for _, _, y in line], marker="o")
+    left.set(xlabel="batch size", ylabel="posts/s, backlog", xticks=batches, ylim=(0, None))
+    right.set(xlabel="batch size", ylabel="p99, ms, 30 posts/s", xticks=batches, ylim=(0, None))
+    left.legend(fontsize=6)
+    figure.suptitle(f"Inference hop, Kafka to Kafka: {machine()}", fontsize=9)
+    figure.savefig(where, dpi=80)
+
+
+def report(found: dict[str, Figure]) -> list[str]:
+    lines = [f"{'':12} posts/s   p50_ms   p99_ms   (of batches for loops, of posts for hops)"]
+    lines += [
+        f"{name:12} {f.posts_per_s:7.1f} {f.p50_s * 1000:8.0f} {f.p99_s * 1000:8.0f}"
+        for name, f in found.items()
+    ]
+    bound = CHOSEN.wait_ms / 1000 + 3 * found["ceiling"].p50_s
+    return [
+        *lines,
+        f"hop / ceiling         {found['hop'].posts_per_s / found['ceiling'].posts_per_s:.2f}",
+        f"embedded / plain loop "
+        f"{found['embedded'].posts_per_s / found['plain loop'].posts_per_s:.2f}",
+        f"half load: p99 {found['half load'].p99_s:.3f} s, bound {bound:.3f} s "
+        "(wait + 3 x the ceiling's batch)",
+        f"GPU: {GPU}",
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the inference hop.")
+    parser.add_argument("--quick", action="store_true", help="fewer posts, and no sweep")
+    quick = parser.parse_args().quick
+    count = 600 if quick else 1500
+    RESULTS.mkdir(exist_ok=True)
+    print(machine(), f"batch {CHOSEN.batch}, wait {CHOSEN.wait_ms} ms, in flight", CHOSEN.in_flight)
+    server = KafkaServer().start()
+    try:
+        found = embedded(count) | distributed(server.url, count)
+        lines = report(found)
+        print("\n".join(lines))
+        if not quick:
+            print(HEADER)
+            rows = sweep(server.url, 400)
+            draw(rows, RESULTS / "inference.png")
+            table = [HEADER, *(_row(*row) for row in rows)]
+            text = "\n".join([machine(), str(CHOSEN), *lines, "", *table])
+            (RESULTS / "inference.txt").write_text(text + "\n", encoding="utf-8")
+    finally:
+        server.stop()
+    figures = {name: asdict(figure) for name, figure in found.items()}
+    print(json.dumps({"bench": "inference", "machine": machine(), **figures, "gpu": GPU}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""What the benchmarks of inference run: plain loops, and the hop between its streams."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from models.tokenizer import Tokenizer
+from services.inference.classifier import Batch, Classifier
+from services.inference.pictures import pixels
+from services.inference.stage import InferenceStage, Options
+from services.records import Picture, Post, Scored, decode, encode
+from services.stream.kafka import KafkaStreams
+from services.stream.memory import MemoryStreams
+from services.stream.port import Output, Streams
+from services.stream.worker import Limits, Worker
+
+PARTITIONS = 4
+TOKENIZER = Tokenizer.load()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One point of the sweep."""
+
+    batch: int = 32
+    wait_ms: int = 0
+    in_flight: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What a run measured. Latencies in seconds, of batches for a loop, of posts for the hop."""
+
+    posts_per_s: float
+    p50_s: float
+    p99_s: float
+
+
+def posts(data: Path, count: int) -> list[Post]:
+    """`count` posts with one real picture and text each, no two alike up to 3,900."""
+    table = pq.read_table(
+        data / "mvsa_single" / "train.parquet", columns=["id", "text", "image"]
+    ).to_pylist()
+    rows = itertools.islice(itertools.cycle(table), count)
+    return [
+        Post(f"bench:{n}", "bench", "x", n, n, row["text"], ("topic",), lang="en",
+             pictures=(Picture(row["image"]),))
+        for n, row in enumerate(rows)
+    ]  # fmt: skip
+
+
+def plain_loop(classifier: Classifier, given: Sequence[Post], setting: Setting) -> Figure:
+    """The ceiling: decode, tokenise, ask, `in_flight` batches at once; no streams, no records."""
+
+    def one(batch: Sequence[Post]) -> float:
+        start = time.perf_counter()
+        images = np.stack([pixels(post.pictures[0].jpeg or b"") for post in batch])
+        tokens = TOKENIZER.encode_batch([post.text for post in batch])
+        has_image = np.ones((len(batch), 1), np.float32)
+        classifier.submit(Batch(images, has_image, tokens)).result()
+        return time.perf_counter() - start
+
+    batches = [given[i : i + setting.batch] for i in range(0, len(given), setting.batch)]
+    with ThreadPoolExecutor(setting.in_flight) as pool:
+        start = time.perf_counter()
+        took = list(pool.map(one, batches))
+        return _figure(len(given) / (time.perf_counter() - start), took)
+
+
+def through_memory(classifier: Classifier, given: Sequence[Post], setting: Setting) -> Figure:
+    """The hop as embedded mode steps it: one thread fills the stream and drives the worker."""
+    streams = MemoryStreams(1, capacity=len(given) + 1, tail=2 * len(given))
+    worker = _worker(streams, classifier, setting)
+    worker.step()  # opens its consumer
+    start = time.perf_counter()
+    producer = streams.producer()
+    for at in range(0, len(given), setting.batch):
+        for post in given[at : at + setting.batch]:
+            producer.send(Output("posts", post.id.encode(), encode(post)))
+        worker.step()
+    worker.run_dry()
+    rate = len(given) / (time.perf_counter() - start)
+    return _figure(rate, [s - a for a, s in _times(streams, len(given)).values()])
+
+
+def through_kafka(
+    url: str,
+    classifier: Classifier,
+    given: Sequence[Post],
+    setting: Setting,
+    *,
+    rate: float | None = None,
+) -> Figure:
+    """The hop from Kafka to Kafka; a backlog, or `rate` posts a second.
+
+    Throughput counts from the first scored batch to the last, as Kafka's own
+    times have it, so that joining the group is not in it.
+    """
+    streams = KafkaStreams([url.removeprefix("kafka://")], text_streams=())
+    name = f"bench-{time.time_ns()}-"
+    streams.create_streams({name + "posts": PARTITIONS, name + "scores": PARTITIONS})
+    try:
+        warm = given[: setting.batch] if rate else given
+        _send(streams, name, warm, None)
+        with _running(_worker(streams, classifier, setting, name)):
+            if rate:
+                _wait(streams, name, len(warm))
+                _send(streams, name, given[len(warm) :], rate)
+            _wait(streams, name, len(given))
+        times = list(_times(streams, len(given), name).values())[len(warm) if rate else 0 :]
+    finally:
+        streams.close()
+    scored = sorted(s for _, s in times)
+    first = min(setting.batch, len(scored) - 1)
+    return _figure(
+        (len(scored) - first) / max(1e-3, scored[-1] - scored[first - 1]),
+        [s - a for a, s in times],
+    )
+
+
+def _worker(streams: Streams, classifier: Classifier, setting: Setting, name: str = "") -> Worker:
+    options = Options(
+        name + "posts", name + "scores", setting.in_flight, setting.batch, cache_size=0, live=None
+    )
+    stage = InferenceStage(
+        _Kept(classifier), TOKENIZER, options, partitions=lambda: PARTITIONS, clock_ms=_now_ms
+    )
+    return Worker(
+        stage,
+        streams,
+        group=name + "inference",
+        dead_letters=name + "dead-letters",
+        limits=Limits(setting.batch, setting.wait_ms / 1000),
+    )
+
+
+class _Kept:
+    """A classifier that several stages use after each other: closing is the owner's."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.submit, self.check = classifier.submit, classifier.check
+
+    def close(self) -> None: ...
+
+
+@contextmanager
+def _running(worker: Worker) -> Iterator[None]:
+    stop = Event()
+    thread = Thread(target=worker.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _send(streams: Streams, name: str, given: Sequence[Post], rate: float | None) -> None:
+    producer = streams.producer()
+    start = time.perf_counter()
+    for number, post in enumerate(given):
+        if rate and (early := start + number / rate - time.perf_counter()) > 0:
+            time.sleep(early)
+        producer.send(Output(name + "posts", post.id.encode(), encode(post)))
+    producer.flush(30)
+    producer.close()
+
+
+def _wait(streams: Streams, name: str, count: int, within_s: float = 300) -> None:
+    """Until so many records are in `scores`; markers are few, and End is none."""
+    deadline = time.monotonic() + within_s
+    while (
+        sum(streams.ends(name + "scores").values()) < count
+        or len(_times(streams, count, name)) < count
+    ):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{count} posts are not scored within {within_s} s")
+        time.sleep(0.25)
+
+
+def _times(streams: Streams, count: int, name: str = "") -> dict[str, tuple[float, float]]:
+    """Per post, in their order: when it was appended to `posts`, and to `scores`."""
+    arrived = {
+        decode(r.value).id: r.timestamp_ms / 1000  # type: ignore[union-attr]
+        for r in _all(streams, name + "posts")
+    }
+    scored = {
+        value.id: r.timestamp_ms / 1000
+        for r in _all(streams, name + "scores")
+        if isinstance(value := decode(r.value), Scored)
+    }
+    return {
+        key: (arrived[key], scored[key])
+        for key in (f"bench:{n}" for n in range(count))
+        if key in scored
+    }
+
+
+def _all(streams: Streams, name: str) -> Iterator:  # type: ignore[type-arg]
+    for partition, end in streams.ends(name).items():
+        yield from streams.read(name, partition, 0, end)
+
+
+def _figure(rate: float, took: Sequence[float]) -> Figure:
+    p50, p99 = np.percentile(took, [50, 99])
+    return Figure(rate, float(p50), float(p99))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+Measure = Callable[[Setting], Figure]
