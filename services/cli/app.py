@@ -1,0 +1,86 @@
+"""`undertone`: the application, the options that all commands share, and how errors end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from services.cli import hops, keep, look
+from services.cli.common import State
+from services.errors import Unavailable, UsageError
+
+app = typer.Typer(
+    name="undertone",
+    help="Rolling sentiment of the image-bearing posts people write about brands and events.",
+    epilog="Start with: undertone replay ARCHIVE --topics topics.yaml. "
+    "Settings: undertone.toml or UNDERTONE_* variables; undertone.example.toml shows all.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+hops.register(app)
+look.register(app)
+keep.register(app)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Settings file (TOML). Default: undertone.toml here, if there is one.",
+            show_default=False,
+        ),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the hops do.")] = False,
+) -> None:
+    _log(verbose)
+    context.obj = State(config)
+
+
+def _log(verbose: bool) -> None:
+    """To standard error: coloured for a person, one plain line each for a log collector."""
+    handler: logging.Handler
+    if sys.stderr.isatty():
+        handler = RichHandler(console=Console(stderr=True), show_path=False)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("services").setLevel(logging.INFO if verbose else logging.WARNING)
+    # The drivers tell their own connection troubles at length; ours say it in a line.
+    for driver in ("kafka", "urllib3", "httpx"):
+        logging.getLogger(driver).setLevel(logging.WARNING if verbose else logging.CRITICAL)
+
+
+def main() -> None:
+    """The console script. Status 1: it failed; 2: it was asked for wrongly; 130: interrupted."""
+    try:
+        app()
+    except UsageError as error:
+        _say(f"undertone: {error}")
+        sys.exit(2)
+    except Unavailable as error:
+        _say(f"undertone: {error}\nundertone check tells which server is not reachable, and why.")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _say("undertone: interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone (as `head` does); nothing more to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")

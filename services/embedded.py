@@ -1,0 +1,104 @@
+"""All hops in one process, stepped in turn, downstream first.
+
+Each hop polls only where there is room for its output, so bounded streams
+can't deadlock. The streams are gone with the process, so a source's cursor
+moves only at a checkpoint: everything that the source brought is scored,
+counted and durable in the store. After a kill the source goes on from there,
+and what comes twice is known by its id.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from threading import Event
+from typing import Any, Protocol
+
+from services.stream.worker import Worker
+
+CHECKPOINT_S = 5.0
+"""Between checkpoints. Each costs a bubble in the pipeline and a wait for the disk."""
+IDLE_S = 0.02
+
+
+class Feeder(Protocol):
+    """The ingest hop, as the runner drives it."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the source is through."""
+
+    def step(self, timeout_s: float = 0.0) -> bool:
+        """Bring some posts if there is room, waiting for `timeout_s`; whether any came."""
+
+    def saved(self) -> None:
+        """Everything brought so far is counted and durable: the cursor may move."""
+
+    def health(self) -> Mapping[str, Any]: ...
+
+    def close(self) -> None: ...
+
+
+class Embedded:
+    """Runs ingest, inference and aggregation until the source is through or `stop` is set."""
+
+    def __init__(
+        self,
+        feeder: Feeder,
+        inference: Worker,
+        aggregation: Worker,
+        *,
+        checkpoint_s: float = CHECKPOINT_S,
+        clock: Callable[[], float] = time.monotonic,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`progress` is called about as often as anything moves; it must be cheap."""
+        self._feeder, self._inference, self._aggregation = feeder, inference, aggregation
+        self._checkpoint_s, self._clock, self._progress = checkpoint_s, clock, progress
+
+    def run(self, stop: Event) -> bool:
+        """Whether the source was brought to its end (not stopped before)."""
+        try:
+            self._open()
+            due_s = self._clock() + self._checkpoint_s
+            while not (stop.is_set() or self._feeder.done):
+                self._round()
+                self._progress()
+                if self._clock() >= due_s:
+                    self._checkpoint()
+                    due_s = self._clock() + self._checkpoint_s
+            self._checkpoint()
+            self._progress()
+            return self._feeder.done
+        finally:
+            self._close()
+
+    def health(self) -> Mapping[str, Any]:
+        """For `/healthz`: the hops, and whether all are well."""
+        hops = [part.health() for part in (self._feeder, self._inference, self._aggregation)]
+        return {"healthy": all(hop["healthy"] for hop in hops), "hops": hops}
+
+    def _open(self) -> None:
+        """Consumers first: a stream that no group reads keeps only its tail."""
+        self._aggregation.step()
+        self._inference.step()
+
+    def _round(self) -> None:
+        moved = self._aggregation.step()
+        moved = self._inference.step() or moved
+        moved = self._feeder.step() or moved
+        if not moved:
+            if self._inference.busy:
+                self._inference.step(IDLE_S)
+            else:
+                self._feeder.step(IDLE_S)
+
+    def _checkpoint(self) -> None:
+        self._inference.run_dry()
+        self._aggregation.run_dry()
+        self._feeder.saved()
+
+    def _close(self) -> None:
+        self._feeder.close()
+        self._inference.close()
+        self._aggregation.close()

@@ -1,0 +1,168 @@
+"""The map: which streams there are, which hops, and how each is wired from settings.
+
+    ingest ─► posts ─► inference ─► scores ─► aggregation ─► store
+                          └── what can't be processed ─► dead-letters
+
+What a URL names (memory or Kafka, in-process networks or Triton, an embedded
+Valkey or a server) is chosen here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from models.tokenizer import Tokenizer
+from services.aggregation.stage import AggregationStage
+from services.aggregation.stage import Options as AggregationOptions
+from services.inference.classifier import Classifier
+from services.inference.stage import InferenceStage
+from services.inference.stage import Options as InferenceOptions
+from services.settings import Settings
+from services.store.store import Store, open_store
+from services.stream.driver import open_streams
+from services.stream.port import Streams
+from services.stream.worker import Limits, Worker
+
+COMMIT_S = 1.0
+"""Between the aggregator's commits: each waits until the store's file is on disk."""
+AGGREGATION_BATCH = 4_000
+"""Scored posts are small, and one script call a topic pays off the more it carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The streams, as Kafka knows them."""
+
+    posts: str
+    scores: str
+    dead_letters: str
+    alerts: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Names:
+        prefix = settings.streams_prefix
+        return cls(*(prefix + name for name in ("posts", "scores", "dead-letters", "alerts")))
+
+
+def clock_ms() -> int:
+    """Milliseconds since 1970 UTC: the one clock of the wired pipeline."""
+    return time.time_ns() // 1_000_000
+
+
+def is_embedded(settings: Settings) -> bool:
+    """Whether all hops run in this process."""
+    return settings.streams_url.startswith("memory:")
+
+
+def make_streams(settings: Settings) -> Streams:
+    """The streams that `streams_url` names."""
+
+    def text(path: Path | None) -> str:
+        return str(path) if path else ""
+
+    return open_streams(
+        settings.streams_url,
+        partitions=1,
+        security_protocol=settings.kafka_security_protocol,
+        sasl_mechanism=settings.kafka_sasl_mechanism,
+        username=settings.kafka_username or "",
+        password=settings.kafka_password,
+        ca_file=text(settings.kafka_ca_file),
+        cert_file=text(settings.kafka_cert_file),
+        key_file=text(settings.kafka_key_file),
+    )
+
+
+def make_store(settings: Settings) -> Store:
+    """The store that `store_url` names."""
+    return open_store(
+        settings.store_url,
+        data_dir=settings.data_dir,
+        username=settings.store_username,
+        password=settings.store_password,
+        tls_ca_file=settings.store_ca_file,
+    )
+
+
+def artifacts() -> Path:
+    """Folder of the networks that ship."""
+    return Path(str(resources.files("models"))) / "artifacts"
+
+
+def make_classifier(settings: Settings) -> Classifier:
+    """The networks that `classifier_url` names; not yet checked."""
+    scheme, _, address = settings.classifier_url.partition("://")
+    if scheme == "local":
+        from services.inference.local import LocalClassifier
+
+        return LocalClassifier(artifacts(), settings.threads or cores())
+    from services.inference.triton import Tls, TritonClassifier
+
+    tls = Tls(settings.triton_ca_file, settings.triton_key_file, settings.triton_cert_file)
+    return TritonClassifier(address, tls=tls if settings.triton_tls else None)
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def inference_worker(settings: Settings, streams: Streams, classifier: Classifier) -> Worker:
+    """The inference hop."""
+    names = Names.of(settings)
+    stage = InferenceStage(
+        classifier,
+        Tokenizer.load(),
+        InferenceOptions(
+            posts=names.posts,
+            scores=names.scores,
+            in_flight=settings.in_flight,
+            max_pairs=settings.batch_size,
+            live=settings.namespace,
+            idle_after_s=settings.idle_after_s,
+        ),
+        partitions=lambda: streams.partitions(names.posts),
+        clock_ms=clock_ms,
+    )
+    return Worker(
+        stage,
+        streams,
+        group=settings.streams_prefix + "inference",
+        dead_letters=names.dead_letters,
+        limits=Limits(
+            batch_size=settings.batch_size, batch_wait_s=_wait_s(settings), commit_interval_s=0.1
+        ),
+        room=lambda: streams.room(names.scores),
+    )
+
+
+def _wait_s(settings: Settings) -> float:
+    """Embedded, nothing comes while we wait: whoever fills the stream is this thread."""
+    return 0.0 if is_embedded(settings) else settings.batch_wait_ms / 1000
+
+
+def aggregation_worker(settings: Settings, streams: Streams, store: Store) -> Worker:
+    """The aggregation hop."""
+    names = Names.of(settings)
+    stage = AggregationStage(
+        store,
+        streams,
+        AggregationOptions(
+            scores=names.scores,
+            live=settings.namespace,
+            allowed_lateness_ms=settings.allowed_lateness_s * 1000,
+            id_memory_ms=settings.id_memory_h * 3_600_000,
+        ),
+        clock_ms=clock_ms,
+    )
+    return Worker(
+        stage,
+        streams,
+        group=settings.streams_prefix + "aggregation",
+        dead_letters=names.dead_letters,
+        limits=Limits(batch_size=AGGREGATION_BATCH, commit_interval_s=COMMIT_S),
+    )
