@@ -32,21 +32,31 @@ NAME = "networks"
 _TYPES = {"uint8": "tensor(uint8)", "int32": "tensor(int32)", "float32": "tensor(float)"}
 
 
-class LocalClassifier:
-    """Four ONNX files on `threads` cores. Batches run one after the other, on one thread.
+CHUNK = 8
+"""Rows that run together on one core. On two cores, pictures a second through the backbone
+by rows a run: 484 at 1, 459 at 8, 381 at 16, 350 at 32, where they leave the cache."""
 
-    The backbone sees only the rows that have a picture and the text encoder
-    only different texts that have words: the networks mask the other side, so
-    nothing changes but the time.
+
+class LocalClassifier:
+    """Four ONNX files on `threads` cores.
+
+    A batch is cut into chunks, each of which goes through all files on one
+    core: half again as fast as one file after the other on all cores. The
+    backbone sees only the rows that have a picture and the text encoder only
+    different texts that have words; the networks mask the other side. No row
+    depends on another (the contract suite holds the files to it), so nothing
+    of this changes a verdict.
     """
 
     def __init__(self, artifacts: Path, threads: int) -> None:
         """Load `<artifacts>/<model>.onnx`. `UsageError` where one is missing or unreadable."""
-        self._sessions = {m.name: _load(artifacts / f"{m.name}.onnx", threads) for m in MODELS}
-        self._runner = ThreadPoolExecutor(1, thread_name_prefix="networks")
+        self._sessions = {m.name: _load(artifacts / f"{m.name}.onnx") for m in MODELS}
+        self._threads = threads
+        self._cores = ThreadPoolExecutor(threads, thread_name_prefix="networks")
+        self._joiner = ThreadPoolExecutor(threads, thread_name_prefix="batches")
 
     def submit(self, batch: Batch) -> Future[Verdicts]:
-        return self._runner.submit(self._score, batch)
+        return self._joiner.submit(self._score, batch)
 
     def check(self) -> None:
         """`UsageError` unless every file has the signature's tensors."""
@@ -56,15 +66,22 @@ class LocalClassifier:
 
     def close(self) -> None:
         """Finish what was submitted."""
-        self._runner.shutdown()
+        self._joiner.shutdown()
+        self._cores.shutdown()
 
     def _score(self, batch: Batch) -> Verdicts:
+        rows = min(CHUNK, -(-len(batch) // self._threads))
+        chunks = [batch[at : at + rows] for at in range(0, len(batch), rows)]
+        parts = list(self._cores.map(self._chunk, chunks))
+        outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return verified(NAME, outputs, len(batch))
+
+    def _chunk(self, batch: Batch) -> dict[str, Array]:
         feeds = batch.inputs() | {
             FEATURES.name: self._features(batch),
             STATES.name: self._states(batch.tokens),
         }
-        outputs = self._run(DMLANET, feeds) | self._run(RNNCA, feeds)
-        return verified(NAME, outputs, len(batch))
+        return self._run(DMLANET, feeds) | self._run(RNNCA, feeds)
 
     def _features(self, batch: Batch) -> NDArray[np.float32]:
         """(N, REGIONS, CHANNELS); zeros where there is no picture."""
@@ -100,12 +117,10 @@ class LocalClassifier:
         return dict(zip(names, results, strict=True))
 
 
-def _load(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def _load(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    # A thread that spins while it waits takes the core from whoever decodes the next pictures.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
