@@ -30,7 +30,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 
 from services.ingest.gaps import Watch
-from services.ingest.live import Backoff, Ended, Live
+from services.ingest.live import Backoff, Ended, Live, Message
 
 PUBLIC_HOSTS = (
     "wss://jetstream2.us-east.bsky.network",
@@ -92,6 +92,7 @@ class JetstreamSocket:
         self._live = Live(
             watch,
             self._next_host,
+            position=cursor_us,
             backoff=self._tuning.backoff,
             buffered=self._tuning.buffered,
         )
@@ -102,8 +103,8 @@ class JetstreamSocket:
         """The host that the newest messages came from."""
         return self._cursor_host
 
-    def take(self, most: int, timeout_s: float) -> list[bytes]:
-        """The next messages, oldest first; empty after `timeout_s` without any."""
+    def take(self, most: int, timeout_s: float) -> list[Message]:
+        """The next messages, each with its cursor; empty after `timeout_s` without any."""
         return self._live.take(most, timeout_s)
 
     def close(self) -> None:
@@ -194,7 +195,7 @@ class JetstreamSocket:
         newest_us = max((us for us in map(time_us, chunk) if us < latest_us), default=0)
         self._newest_us = max(self._newest_us, newest_us)
         self._watch.received(len(chunk), newest_us // 1000)
-        self._live.put(chunk)
+        self._live.put(chunk, self._newest_us)
 
 
 def _payload(message: str | bytes) -> bytes:

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 from services.ingest.gaps import Watch
 
+Message = tuple[bytes, int]
+"""What came, and the position to go on from once it is through."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -48,15 +51,18 @@ class Live:
         watch: Watch,
         session: Callable[[], Ended],
         *,
+        position: int = 0,
         backoff: Backoff | None = None,
         buffered: int = 50_000,
     ) -> None:
+        """`position` is where reading begins, in the platform's own measure."""
         self.stopped = threading.Event()
         self._watch = watch
         self._session = session
         self._backoff = backoff or Backoff()
         self._room = buffered
-        self._buffer: deque[bytes] = deque()
+        self._buffer: deque[Message] = deque()
+        self._position = position
         self._changed = threading.Condition()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=watch.source, daemon=True)
@@ -64,8 +70,8 @@ class Live:
     def start(self) -> None:
         self._thread.start()
 
-    def take(self, most: int, timeout_s: float) -> list[bytes]:
-        """The next messages, oldest first; empty after `timeout_s` without any."""
+    def take(self, most: int, timeout_s: float) -> list[Message]:
+        """The next messages, in their order; empty after `timeout_s` without any."""
         with self._changed:
             self._changed.wait_for(lambda: self._buffer or self._failure, timeout_s)
             if self._failure is not None and not self._buffer:
@@ -74,11 +80,17 @@ class Live:
             self._changed.notify_all()
         return taken
 
-    def put(self, messages: Sequence[bytes]) -> None:
-        """Buffer what came, once there is room: until then the session reads nothing more."""
+    def put(self, messages: Sequence[bytes], position: int) -> None:
+        """Buffer what came, once there is room: until then the session reads nothing more.
+
+        `position` holds once all of these are through; until the last of them the one before.
+        """
+        placed = [(message, self._position) for message in messages[:-1]]
+        self._position = position
         with self._changed:
             self._changed.wait_for(lambda: len(self._buffer) < self._room or self.stopped.is_set())
-            self._buffer.extend(messages)
+            self._buffer.extend(placed)
+            self._buffer.append((messages[-1], position))
             self._changed.notify_all()
 
     def stop(self) -> None:

@@ -26,7 +26,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from services.errors import UsageError
 from services.ingest.gaps import Watch
-from services.ingest.live import Backoff, Ended, Live
+from services.ingest.live import Backoff, Ended, Live, Message
 
 PAGE = 40
 """Statuses in a page of a timeline, at most (the API's own limit)."""
@@ -101,7 +101,11 @@ class MastodonSocket:
         self._socket: ClientConnection | None = None
         self._http = httpcore.ConnectionPool(ssl_context=tls)
         self._live = Live(
-            watch, self._session, backoff=self._tuning.backoff, buffered=self._tuning.buffered
+            watch,
+            self._session,
+            position=self._newest,
+            backoff=self._tuning.backoff,
+            buffered=self._tuning.buffered,
         )
         self._live.start()
 
@@ -109,7 +113,7 @@ class MastodonSocket:
     def host(self) -> str:
         return urlsplit(self._server).netloc
 
-    def take(self, most: int, timeout_s: float) -> list[bytes]:
+    def take(self, most: int, timeout_s: float) -> list[Message]:
         """The next messages; empty after `timeout_s` without any."""
         return self._live.take(most, timeout_s)
 
@@ -165,7 +169,7 @@ class MastodonSocket:
             found = _Status()  # whoever parses it says what is wrong
         self._reached(found.id)
         self._watch.received(1, id_ms(found.id))
-        self._live.put([message])
+        self._live.put([message], self._newest)
 
     def _reached(self, status_id: str) -> None:
         latest_ms = self._watch.clock_ms() + 300_000
@@ -181,9 +185,9 @@ class MastodonSocket:
         received = 0
         for page in self._pages(at):
             received += len(page)
-            self._live.put([bytes(status) for _, status in page])
             at = page[-1][0]
             self._reached(str(at))
+            self._live.put([bytes(status) for _, status in page], self._newest)
             self._watch.received(len(page), at >> 16)
         if received >= self._tuning.pages * PAGE:
             self._watch.gap(

@@ -109,7 +109,7 @@ def over_websocket(messages: list[bytes], count: int) -> tuple[float, float]:
         watch, cursor_us=first_us, hosts=[url], collections=(), tuning=Tuning(rewind_elsewhere_s=0)
     )
     while received < count:
-        for message in socket.take(1000, 1.0):
+        for message, _ in socket.take(1000, 1.0):
             work.take(message)
             received += 1
     rates = count / (time.process_time() - cpu), count / (time.perf_counter() - wall)

@@ -53,7 +53,7 @@ def gather(socket: MastodonSocket, wanted: set[str], most_s: float = 20.0) -> se
     taken: list[bytes] = []
     until = time.monotonic() + most_s
     while not wanted <= ids(taken) and time.monotonic() < until:
-        taken += socket.take(500, 0.2)
+        taken += [m for m, _ in socket.take(500, 0.2)]
     return ids(taken)
 
 
