@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from services.aggregation.gather import Gathered, TopicName
 from services.records import Deletion, Scored
-from services.store import schema
+from services.store import schema, words
 from services.store.schema import DAY_MS, digest
 from services.store.store import Store, TopicBatch
 
@@ -41,8 +41,8 @@ class Deletions:
         for namespace, ids in by_namespace.items():
             now = self._now_of(namespace)
             if now is not None:
-                found |= self._store.deleted_among(
-                    namespace, _days(now), [digest(post) for post in ids]
+                found |= words.deleted_among(
+                    self._store, namespace, _days(now), [digest(post) for post in ids]
                 )
         return found
 
@@ -61,7 +61,7 @@ class Deletions:
                 entries[batch.namespace].append((digest(post.id), batch.topic, post.created_at_ms))
         today = self._wall_ms() // DAY_MS
         for namespace, kept in entries.items():
-            self._store.note_kept(namespace, partition, today, kept)
+            words.note_kept(self._store, namespace, partition, today, kept)
 
     def scrub(self, part: Gathered) -> Iterator[tuple[TopicName, int]]:
         """Apply the batch's deletions; yields the topics that lost words, with the post's time."""
@@ -76,16 +76,19 @@ class Deletions:
     ) -> Iterator[tuple[TopicName, int]]:
         ids = [digest(deletion.id) for deletion in deletions]
         days = [deletion.deleted_at_ms // DAY_MS for deletion in deletions]
-        self._store.note_deleted(
-            namespace, list(zip(ids, days, strict=True)), partition == COUNTING_PARTITION
+        words.note_deleted(
+            self._store,
+            namespace,
+            list(zip(ids, days, strict=True)),
+            partition == COUNTING_PARTITION,
         )
-        holders = self._store.holders(namespace, partition, _days(self._wall_ms()), ids)
+        holders = words.holders(self._store, namespace, partition, _days(self._wall_ms()), ids)
         posts = [
             (topic, deletion.id, created)
             for deletion, held in zip(deletions, holders, strict=True)
             for topic, created in held
         ]
-        self._store.forget(namespace, posts)
+        words.forget(self._store, namespace, posts)
         for topic, _, created in posts:
             yield (namespace, topic), created
 

@@ -6,10 +6,12 @@ taken the batch, so a batch may be submitted again after any failure.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from uuid import uuid4
 
 from services.aggregation import watermark
 from services.aggregation.deletions import Deletions
@@ -17,12 +19,14 @@ from services.aggregation.gather import Gathered, Rules, TopicName, entry, gathe
 from services.aggregation.touched import Touched
 from services.aggregation.watermark import Marks, PartitionMarks
 from services.aggregation.windows import Windows
-from services.errors import Rewound
+from services.errors import Rewound, Unavailable
 from services.records import Scored
 from services.store import schema
 from services.store.reader import LIVE, REPLAY, Reader
 from services.store.store import Progress, Store, TopicBatch
 from services.stream.port import Output, Record, Result, Streams
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class AggregationStage:
         self.stream = options.scores
         self._store, self._streams, self._clock_ms = store, streams, clock_ms
         self._rules = Rules(options.live, options.allowed_lateness_ms, options.id_memory_ms)
+        self._worker = uuid4().hex
         self._epoch = ""
         self._marks: dict[int, PartitionMarks] = {}
         self._known: dict[int, Progress] = {}
@@ -85,7 +90,8 @@ class AggregationStage:
         return future
 
     def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        """Where the store stands. A partition that it never saw starts at the group's offset."""
+        """Where the store stands; the first offset for a partition that it never saw, whatever
+        the group has committed: the store may be new."""
         epoch = self._streams.epoch(self.stream)
         if self._stale or epoch != self._epoch:
             self._begin(epoch)
@@ -97,7 +103,12 @@ class AggregationStage:
             self._marks[partition] = watermark.load(at.marks) if at else self._fresh_marks()
             if at is not None:
                 self._known[partition] = at
-        return {partition: at.position for partition, at in progress.items()}
+        return {p: progress[p].position if p in progress else 0 for p in partitions}
+
+    def from_the_start(self, partitions: Sequence[int]) -> None:
+        """For a rebuild: count these partitions from their first offset, nothing known."""
+        self._begin(self._streams.epoch(self.stream))
+        self._marks = {partition: {} for partition in partitions}
 
     def revoked(self, partitions: Sequence[int]) -> None:
         for partition in partitions:
@@ -106,6 +117,7 @@ class AggregationStage:
 
     def tick(self) -> Sequence[Output]:
         """Registry, watermarks and the rolling windows that are due."""
+        self._store.beat(self._worker)
         self._publish()
         self._windows.write(self._window_end)
         return ()
@@ -125,7 +137,12 @@ class AggregationStage:
         self._drop_old()
 
     def close(self) -> None:
-        self.settle()
+        """Leave the windows fresh. The store stays open; it is whoever opened it's to close."""
+        try:
+            self.settle()
+            self._store.beat(self._worker, alive=False)
+        except (Unavailable, Rewound) as error:
+            log.warning("the last windows are not written: %s", error)
 
     # -- one batch ----------------------------------------------------------------
 

@@ -69,6 +69,8 @@ KEPT_MS = 3 * DAY_MS
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 NAMESPACES = f"{PREFIX}namespaces"
+AGGREGATORS = f"{PREFIX}aggregator:"
+BEAT_MS = 10_000
 
 
 def digest(text: str) -> str:

@@ -7,11 +7,10 @@ may then be made again: applying twice counts once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from pydantic import SecretStr
@@ -24,7 +23,6 @@ from services.store.embedded import EmbeddedServer
 from services.store.scripts import Scripts
 
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(list[Any]).decode
 
 LATE, TOO_LATE, REPOST, IMAGE, UNSEEN_LANGUAGE = 1, 2, 4, 8, 16
 NO_PANE = {"10s": 32, "1m": 64, "1h": 128}
@@ -144,6 +142,14 @@ class Store:
         """Delete keys in the background."""
         self.client.pipe([("UNLINK", key) for key in keys])
 
+    def snapshot(
+        self, namespace: str, topic: str, slices: Sequence[str]
+    ) -> tuple[dict[str, str], dict[str, str], int, *tuple[dict[str, str], ...]]:
+        """At one moment: offsets applied per place, totals, authors, and these slices of panes."""
+        key = schema.topic_prefix(namespace, topic) + "at"
+        ((at, totals, authors, *panes),) = self.scripts.run("snapshot", [(key, *slices)])
+        return (_hash(at), _hash(totals), authors, *map(_hash, panes))
+
     # -- namespaces -------------------------------------------------------------
 
     def add_namespace(self, namespace: str, kind: str, created_ms: int, options: str = "") -> None:
@@ -160,11 +166,39 @@ class Store:
 
     def delete_namespace(self, namespace: str) -> None:
         """Remove everything of a namespace: topics, windows, cursors."""
-        for pattern in schema.namespace_patterns(namespace):
-            keys = iter(list(self.client.scan(pattern)))
+        self._unlink(schema.namespace_patterns(namespace), keep=())
+        self.client.call("HDEL", schema.NAMESPACES, namespace)
+
+    def clear_counts(self, namespace: str) -> None:
+        """Remove what was counted in a namespace, and leave where its sources stand."""
+        own = schema.namespace_prefix(namespace)
+        keep = tuple((own + name).encode() for name in ("cursors", "floors", "sources", "account:"))
+        self._unlink(schema.namespace_patterns(namespace), keep)
+
+    def clear_progress(self, stream: str) -> None:
+        """Forget every position of a stream of scores, of every epoch."""
+        self._unlink((schema.progress_key(stream, "*"),), keep=())
+
+    def _unlink(self, patterns: Sequence[str], keep: tuple[bytes, ...]) -> None:
+        for pattern in patterns:
+            keys = iter([k for k in self.client.scan(pattern) if not k.startswith(keep)])
             while chunk := list(islice(keys, 1_000)):
                 self.client.pipe([("UNLINK", key) for key in chunk])
-        self.client.call("HDEL", schema.NAMESPACES, namespace)
+
+    # -- who is at work ---------------------------------------------------------
+
+    def beat(self, worker: str, alive: bool = True) -> None:
+        """Say that an aggregator is at work (for ten seconds), or that it has ended."""
+        key = f"{schema.AGGREGATORS}{worker}"
+        if alive:
+            self.client.call("SET", key, "", "PX", schema.BEAT_MS)
+        else:
+            self.client.call("UNLINK", key)
+
+    def workers(self) -> list[str]:
+        """Aggregators that were at work within the last ten seconds."""
+        keys = self.client.scan(schema.AGGREGATORS + "*")
+        return sorted({key.decode().removeprefix(schema.AGGREGATORS) for key in keys})
 
     # -- watermarks -------------------------------------------------------------
 
@@ -205,53 +239,6 @@ class Store:
         values = self.client.call("HVALS", schema.namespace_prefix(namespace) + "floors")
         return min(map(int, values), default=None)
 
-    # -- deletions --------------------------------------------------------------
-
-    def note_kept(
-        self, namespace: str, partition: int, day: int, entries: Iterable[tuple[str, str, int]]
-    ) -> None:
-        """Before counting: which topics may keep a post's words (id digest, topic, created_ms)."""
-        packed = _pack(tuple(entries))
-        self.scripts.run("keep", [(_kept_key(namespace, partition, day), packed, schema.KEPT_MS)])
-
-    def holders(
-        self, namespace: str, partition: int, days: Sequence[int], ids: Sequence[str]
-    ) -> list[list[tuple[str, int]]]:
-        """Per id digest, the (topic, created_ms) that may keep the post's words."""
-        keys = [_kept_key(namespace, partition, day) for day in days]
-        answers = self.client.pipe([("HMGET", key, *ids) for key in keys])
-        return [
-            [
-                (topic, created)
-                for value in values
-                if value is not None
-                for created, *topics in [_unpack(value)]
-                for topic in topics
-            ]
-            for values in zip(*answers, strict=True)
-        ]
-
-    def forget(self, namespace: str, posts: Sequence[tuple[str, str, int]]) -> None:
-        """Remove the words of deleted posts: (topic, id, created_ms)."""
-        commands = [
-            self.scripts.guarded(
-                "forget", schema.topic_prefix(namespace, topic) + "at", post, created
-            )
-            for topic, post, created in posts
-        ]
-        self.scripts.run_guarded(commands)
-
-    def note_deleted(self, namespace: str, ids: Sequence[tuple[str, int]], count: bool) -> None:
-        """Remember deleted posts (id digest, day), and count each once if asked to."""
-        key = schema.namespace_prefix(namespace) + "counts"
-        self.scripts.run("deleted", [(key, _pack(ids), schema.DELETED_MS, int(count))])
-
-    def deleted_among(self, namespace: str, days: Sequence[int], ids: Sequence[str]) -> set[str]:
-        """Which of these posts were deleted on one of the days."""
-        prefix = schema.namespace_prefix(namespace) + "deleted:"
-        answers = self.client.pipe([("SMISMEMBER", f"{prefix}{day}", *ids) for day in days])
-        return {i for held in answers for i, there in zip(ids, held, strict=True) if there}
-
     def close(self) -> None:
         """Let go; an embedded server that nobody else uses saves and ends."""
         self.client.close()
@@ -259,8 +246,9 @@ class Store:
             self._server.release()
 
 
-def _kept_key(namespace: str, partition: int, day: int) -> str:
-    return f"{schema.namespace_prefix(namespace)}kept:{partition}:{day}"
+def _hash(flat: Sequence[bytes]) -> dict[str, str]:
+    words = [word.decode() for word in flat]
+    return dict(zip(words[::2], words[1::2], strict=True))
 
 
 def roll_call(
