@@ -43,7 +43,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(artifacts: Path) -> Iterator[Triton]:
-    with made(artifacts) as started:
+    with made(artifacts) as started, started.supervised():
         yield started
 
 

@@ -6,36 +6,22 @@ with small random networks; the way to it goes through a proxy.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from models.tokenizer import Tokenizer
-from services.inference.stage import InferenceStage, Options
-from services.inference.triton import TritonClassifier
-from services.records import Picture, Scored, decode, encode
-from services.stream.attempts import Backoff
-from services.stream.memory import MemoryStreams
+from services.records import Picture, encode
 from services.stream.port import Output
-from services.stream.worker import Limits, Worker
 from tests.conftest import missing
+from tests.integration.inference_hop import POISON, POSTS, Hop
 from tests.servers import onnx_files
 from tests.servers.proxy import Proxy
 from tests.servers.triton import Triton, TritonMissing
-from tests.unit.inference.helpers import jpeg, post
+from tests.unit.inference.helpers import post
 
 pytestmark = pytest.mark.integration
-
-VOCABULARY = [
-    *("[PAD]", "[UNK]", "[CLS]", "[SEP]"), *(f"w{n}" for n in range(20)), *"abcdefghij"
-]  # fmt: skip
-POISON = VOCABULARY[onnx_files.POISON]
-POSTS, BATCH = 240, 16
-PICTURES = [Picture(jpeg((shade, 60, 200 - shade))) for shade in range(0, 200, 10)]
 
 
 @pytest.fixture(scope="module")
@@ -58,80 +44,6 @@ def proxy(server: Triton) -> Iterator[Proxy]:
     between = Proxy(server.url)
     yield between
     between.close()
-
-
-class Hop:
-    """A worker in a thread, on two partitions; its streams can be written and recounted."""
-
-    def __init__(self, address: str, deadline_s: float = 5.0) -> None:
-        self.streams = MemoryStreams(2, capacity=100_000, tail=100_000)
-        self.classifier = TritonClassifier(address, deadline_s=deadline_s)
-        self.stage = InferenceStage(
-            self.classifier,
-            Tokenizer(VOCABULARY),
-            Options("posts", "scores", in_flight=4, max_pairs=8, cache_size=0, live=None),
-            partitions=lambda: 2,
-            clock_ms=lambda: time.time_ns() // 1_000_000,
-        )
-        self.worker = Worker(
-            self.stage,
-            self.streams,
-            group="inference",
-            dead_letters="dead",
-            limits=Limits(batch_size=BATCH, commit_interval_s=0.05),
-            backoff=Backoff(first_s=0.05, cap_s=0.5),
-        )
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self.worker.run, args=(self._stop,))
-        self._thread.start()
-
-    def send(
-        self, first: int, last: int, text: Callable[[int], str] = lambda n: f"w{n % 9}"
-    ) -> None:
-        producer = self.streams.producer()
-        for n in range(first, last):
-            made = post(n, text(n), pictures=(PICTURES[n % len(PICTURES)],))
-            producer.send(Output("posts", made.id.encode(), encode(made)))
-        producer.flush(5)
-
-    def ids(self) -> list[str]:
-        """Of the scored posts, as they were written."""
-        values = [decode(r.value) for p in range(2) for r in self._read("scores", p)]
-        return [value.id for value in values if isinstance(value, Scored)]
-
-    def scored(self) -> list[Scored]:
-        values = [decode(r.value) for p in range(2) for r in self._read("scores", p)]
-        return [value for value in values if isinstance(value, Scored)]
-
-    def dead(self) -> int:
-        return sum(len(self._read("dead", p)) for p in range(2))
-
-    def _read(self, stream: str, partition: int) -> list:  # type: ignore[type-arg]
-        end = self.streams.ends(stream)[partition]
-        return list(self.streams.read(stream, partition, 0, end))
-
-    def wait(self, condition: Callable[[], bool], within_s: float = 40) -> None:
-        deadline = time.monotonic() + within_s
-        while not condition():
-            assert self._thread.is_alive(), "the worker ended"
-            assert time.monotonic() < deadline, f"not within {within_s} s: {self.worker.health()}"
-            time.sleep(0.02)
-
-    def complete(self, count: int) -> None:
-        """Every post is there once, and in the order of its partition."""
-        self.wait(lambda: len(self.ids()) + self.dead() >= count)
-        time.sleep(0.2)
-        assert [i for i, n in Counter(self.ids()).items() if n > 1] == []
-        assert len(self.ids()) + self.dead() == count
-        for partition in range(2):
-            offsets = [one.offset for one in self.scored() if one.partition == partition]
-            assert offsets == sorted(offsets)
-        self.wait(lambda: bool(self.worker.health()["healthy"]))
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(30)
-        assert not self._thread.is_alive()
 
 
 @pytest.fixture
@@ -174,17 +86,17 @@ def test_a_server_that_refuses(hop: Hop, proxy: Proxy, server: Triton) -> None:
         hop.send(POSTS // 2, POSTS)
         hop.wait(lambda: not hop.worker.health()["healthy"])
         time.sleep(1)
-    server.revive()
-    hop.complete(POSTS)
+    with server.supervised():
+        hop.complete(POSTS)
 
 
 def test_connections_that_are_cut_again_and_again(hop: Hop, proxy: Proxy, server: Triton) -> None:
     hop.send(8, POSTS)
-    for _ in range(4):
-        time.sleep(0.15)
-        proxy.cut()
-        server.revive()
-    hop.complete(POSTS)
+    with server.supervised():
+        for _ in range(4):
+            time.sleep(0.15)
+            proxy.cut()
+        hop.complete(POSTS)
 
 
 def test_poisonous_posts_are_found_and_the_others_get_through(hop: Hop) -> None:

@@ -19,9 +19,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.triton.assemble import assemble
@@ -181,16 +183,28 @@ class Triton:
         except OSError:
             return False
 
-    def revive(self) -> None:
-        """Start it again if it died, as its supervisor would.
+    @contextmanager
+    def supervised(self) -> Iterator[None]:
+        """Started again whenever it dies, as `restart: unless-stopped` would.
 
         A connection that breaks cancels the requests on it, and a Triton of this
         version may die of that (its issues 7368 and 8034).
         """
-        time.sleep(0.2)
-        if self._process is not None and self._process.poll() is not None:
-            self.kill()
-            self.start()
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.1):
+                if self._process is not None and self._process.poll() is not None:
+                    self.kill()
+                    self.start()
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
 
     def kill(self) -> None:
         """Stop it at once, as a crash would, stubs and all."""
