@@ -37,17 +37,10 @@ class Draft(msgspec.Struct, frozen=True, array_like=True, tag="draft", gc=False)
     kind: str = POST
     url: str = ""
     original_id: str = ""
-    source: str = ""
     media: tuple[Media, ...] = ()
     arrived_at_ms: int = 0
-    is_reply: bool = False
-    is_quote: bool = False
     topics: tuple[str, ...] = ()
     """What it matched, once that is known."""
-
-    @property
-    def has_images(self) -> bool:
-        return bool(self.media)
 
 
 class Gone(msgspec.Struct, frozen=True, array_like=True, tag="gone", gc=False):
@@ -56,6 +49,26 @@ class Gone(msgspec.Struct, frozen=True, array_like=True, tag="gone", gc=False):
     id: str
     at_ms: int | None = None
 
+
+class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused", gc=False):
+    """Something that can't be read, with where it stands and its original bytes."""
+
+    file: str
+    member: str
+    line: int
+    reason: str
+    message: str
+    value: bytes
+
+    @property
+    def place(self) -> str:
+        """`archive.tar.gz, 2018/03.jsonl, line 17`."""
+        where = f"{self.file}, {self.member}" if self.member else self.file
+        return f"{where}, line {self.line}" if self.line else where
+
+
+Item: TypeAlias = Draft | Gone | Refused
+"""What a source makes of its input."""
 
 Parsed: TypeAlias = Draft | Gone | BadRecord
 """One thing found on a line. A line can hold many posts, of which some are bad."""

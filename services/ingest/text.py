@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-_TAG = re.compile(r"<[^>]*>")
 _SPACES = re.compile(r"[ \t\r\f\v]+")
 _BLANK = re.compile(r" *\n *")
 
@@ -15,11 +14,6 @@ def unescape_x(text: str) -> str:
     if "&" not in text:
         return text
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def without_tags(html: str) -> str:
-    """The words of a short anchor: `<a href="…">Twitter Web App</a>`."""
-    return _TAG.sub("", html) if "<" in html else html
 
 
 def sound(text: str) -> str:

@@ -132,8 +132,6 @@ def _draft(event: Event, rkey: str, record: Record) -> Draft:
         original_id=quoted,
         media=_media(event.did, embed),
         arrived_at_ms=event.time_us // 1000,
-        is_reply=is_reply,
-        is_quote=bool(quoted),
     )
 
 

@@ -40,10 +40,6 @@ class Attachment(msgspec.Struct, gc=False):
     description: str | None = None
 
 
-class Application(msgspec.Struct, gc=False):
-    name: str | None = None
-
-
 class Quote(msgspec.Struct):
     quoted_status: Status | None = None
 
@@ -61,7 +57,6 @@ class Status(msgspec.Struct):
     in_reply_to_id: str | int | None = None
     reblog: Status | None = None
     quote: Quote | None = None
-    application: Application | None = None
 
 
 class Line(Status):
@@ -104,10 +99,7 @@ def draft(status: Status) -> Draft:
         kind=_kind(status, quoted),
         url=status.url or content.url or "",
         original_id=_id(original) if original else "",
-        source=(content.application.name or "") if content.application else "",
         media=_media(content),
-        is_reply=status.in_reply_to_id is not None,
-        is_quote=quoted is not None,
     )
 
 

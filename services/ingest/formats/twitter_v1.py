@@ -16,7 +16,7 @@ from services.errors import BadRecord
 from services.ingest import times
 from services.ingest.draft import MAX_PICTURES, Draft, Gone, Media, Parsed
 from services.ingest.formats.json_text import JsonDecoder
-from services.ingest.text import unescape_x, without_tags
+from services.ingest.text import unescape_x
 from services.records import POST, QUOTE, REPLY, REPOST
 
 NOTICES = frozenset(
@@ -66,7 +66,6 @@ class Tweet(msgspec.Struct):
     extended_entities: Entities | None = None
     user: User | None = None
     lang: str | None = None
-    source: str | None = None
     in_reply_to_status_id_str: str | None = None
     in_reply_to_status_id: int | str | None = None
     is_quote_status: bool | None = None
@@ -154,10 +153,7 @@ def draft(tweet: Tweet) -> Draft:
         kind=kind,
         url=f"https://x.com/{name or 'i'}/status/{_id(tweet.id_str, tweet.id)}",
         original_id=f"x:{original}" if original else "",
-        source=without_tags(tweet.source or ""),
         media=_media(content),
-        is_reply=bool(reply),
-        is_quote=bool(tweet.is_quote_status),
     )
 
 

@@ -52,7 +52,6 @@ class Tweet(msgspec.Struct):
     created_at: str | None = None
     author_id: str | None = None
     lang: str | None = None
-    source: str | None = None
     note_tweet: Note | None = None
     attachments: Attachments | None = None
     referenced_tweets: list[Tweet] | None = None
@@ -140,7 +139,6 @@ def draft(tweet: Tweet, context: _Context) -> Draft:
     if text is None:
         text, content = _cut_text(tweet), tweet
     user = tweet.author or context.users.get(tweet.author_id) or User(id=tweet.author_id)
-    references = {reference.type for reference in tweet.referenced_tweets or ()}
     return Draft(
         id=f"x:{_first_version(tweet)}",
         platform="x",
@@ -152,10 +150,7 @@ def draft(tweet: Tweet, context: _Context) -> Draft:
         kind=kind,
         url=f"https://x.com/{user.username or 'i'}/status/{tweet.id}",
         original_id=f"x:{_first_version(_resolved(original, context))}" if original else "",
-        source=tweet.source or "",
         media=_media(content, context) or _media(tweet, context),
-        is_reply="replied_to" in references,
-        is_quote="quoted" in references,
     )
 
 
