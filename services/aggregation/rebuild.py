@@ -20,7 +20,7 @@ def rebuild(
     store: Store,
     options: Options,
     namespace: str | None = None,
-    progress: Callable[[int], None] = lambda records: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Count again one namespace, or everything; how many records were read.
 

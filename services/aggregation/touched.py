@@ -60,24 +60,25 @@ class Touched:
     ) -> list[tuple[str, int]]:
         """(key suffix, ttl_ms) of what these entries touch for the first time."""
         fresh: dict[str, int] = {}
-        for item in entries:
-            created, flags, author = item[2], item[5], item[6]
-            if flags & TOO_LATE:
-                continue
-            for index, family in enumerate(self._families):
-                if flags & family.skip_flag or (family.needs_author and not author):
-                    continue
-                number = created // family.width_ms
-                if topic not in self._topics[namespace, index].get(number, ()):
-                    fresh[f"{family.name}{number}"] = family.ttl_ms
+        for index, number in self._keys(entries):
+            if topic not in self._topics[namespace, index].get(number, ()):
+                family = self._families[index]
+                fresh[f"{family.name}{number}"] = family.ttl_ms
         return list(fresh.items())
 
     def note(self, namespace: str, topic: str, entries: Iterable[Entry]) -> None:
         """These entries were applied, their expiries set."""
-        for item in entries:
+        for index, number in self._keys(entries):
+            self._topics[namespace, index].setdefault(number, set()).add(topic)
+
+    def _keys(self, entries: Iterable[Entry]) -> Iterator[tuple[int, int]]:
+        """(family, number) of the keys that the script may write for these entries."""
+        for _, _, created, _, _, flags, author in entries:
+            if flags & TOO_LATE:
+                continue
             for index, family in enumerate(self._families):
-                numbers = self._topics[namespace, index]
-                numbers.setdefault(item[2] // family.width_ms, set()).add(topic)
+                if not (flags & family.skip_flag or (family.needs_author and not author)):
+                    yield index, created // family.width_ms
 
     def drop(self, namespace: str, watermark_ms: int) -> Iterator[str]:
         """Keys to delete, now that the watermark stands there; they are forgotten here."""
