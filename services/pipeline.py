@@ -145,20 +145,21 @@ def _wait_s(settings: Settings) -> float:
     return 0.0 if is_embedded(settings) else settings.batch_wait_ms / 1000
 
 
+def aggregation_options(settings: Settings) -> AggregationOptions:
+    """The rules of time by which the aggregators count, and an audit recounts."""
+    return AggregationOptions(
+        scores=Names.of(settings).scores,
+        live=settings.namespace,
+        allowed_lateness_ms=settings.allowed_lateness_s * 1000,
+        id_memory_ms=settings.id_memory_h * 3_600_000,
+    )
+
+
 def aggregation_worker(settings: Settings, streams: Streams, store: Store) -> Worker:
     """The aggregation hop."""
     names = Names.of(settings)
-    stage = AggregationStage(
-        store,
-        streams,
-        AggregationOptions(
-            scores=names.scores,
-            live=settings.namespace,
-            allowed_lateness_ms=settings.allowed_lateness_s * 1000,
-            id_memory_ms=settings.id_memory_h * 3_600_000,
-        ),
-        clock_ms=clock_ms,
-    )
+    options = aggregation_options(settings)
+    stage = AggregationStage(store, streams, options, clock_ms=clock_ms)
     return Worker(
         stage,
         streams,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -36,6 +37,11 @@ def settings_of(context: typer.Context, **overrides: Any) -> Settings:
     """The settings, with what this command's options override (None: not given)."""
     state: State = context.obj
     return load_settings(state.config, **overrides)
+
+
+def pipeline() -> ModuleType:
+    """`services.pipeline`, imported when a command needs it: `--help` must not wait for it."""
+    return importlib.import_module("services.pipeline")
 
 
 @contextmanager

@@ -4,17 +4,102 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
+from rich.console import Console
 
-from services.cli.common import settings_of
+from services.cli.common import Namespace, pipeline, settings_of
 
 
 def register(app: typer.Typer) -> None:
+    app.command("rolling")(rolling)
     app.command("score")(score)
+    app.command("audit")(audit)
+    app.command("rebuild")(rebuild)
+
+
+def rolling(
+    context: typer.Context,
+    topic: Annotated[
+        str | None, typer.Argument(help="One topic.", show_default="all topics")
+    ] = None,
+    window: Annotated[str, typer.Option(help="1m, 5m, 15m, 1h or 24h.")] = "5m",
+    namespace: Namespace = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All figures, as JSON.")] = False,
+) -> None:
+    """Show the rolling sentiment of TOPIC, or of all topics.
+
+    A live window ends now; a replay's ends at its newest post.
+    """
+    from services.aggregation.commands import rolling_command
+
+    settings = settings_of(context)
+    with closing(pipeline().make_store(settings)) as store:
+        rolling_command(
+            store,
+            topic,
+            window=window,
+            namespace=namespace or settings.namespace,
+            live=settings.namespace,
+            as_json=as_json,
+            clock_ms=pipeline().clock_ms,
+            console=Console(),
+        )
+
+
+def audit(
+    context: typer.Context,
+    namespace: Namespace = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All differences, as JSON.")] = False,
+) -> None:
+    """Recount the streams and compare with the store, number by number.
+
+    Ends with status 1 on any difference. May run beside the aggregators.
+    """
+    from services.aggregation.audit import Names
+    from services.aggregation.commands import audit_command
+    from services.aggregation.recount import Lateness
+
+    settings = settings_of(context)
+    names = pipeline().Names.of(settings)
+    options = pipeline().aggregation_options(settings)
+    with (
+        closing(pipeline().make_streams(settings)) as streams,
+        closing(pipeline().make_store(settings)) as store,
+    ):
+        status = audit_command(
+            streams,
+            store,
+            Names(names.posts, names.scores, names.dead_letters),
+            Lateness(options.live, options.allowed_lateness_ms, options.id_memory_ms),
+            namespace=namespace,
+            in_memory=pipeline().is_embedded(settings),
+            as_json=as_json,
+            console=Console(),
+        )
+    raise typer.Exit(status)
+
+
+def rebuild(context: typer.Context, namespace: Namespace = None) -> None:
+    """Recreate the store, or one namespace of it, from the streams. Stop the aggregators first."""
+    from services.aggregation.commands import rebuild_command
+
+    settings = settings_of(context)
+    with (
+        closing(pipeline().make_streams(settings)) as streams,
+        closing(pipeline().make_store(settings)) as store,
+    ):
+        rebuild_command(
+            streams,
+            store,
+            pipeline().aggregation_options(settings),
+            namespace=namespace,
+            in_memory=pipeline().is_embedded(settings),
+            console=Console(),
+        )
 
 
 def score(
@@ -32,12 +117,11 @@ def score(
 ) -> None:
     """Score one pair of picture and words, or a file of them, and say what mattered."""
     from services.errors import UsageError
-    from services.pipeline import make_classifier
     from services.score_command import score_lines, score_pair
 
     if input and (text or image or explain):
         raise UsageError("--input takes the place of --text, --image and --explain")
-    classifier = make_classifier(settings_of(context))
+    classifier = pipeline().make_classifier(settings_of(context))
     try:
         classifier.check()
         if input is None:
