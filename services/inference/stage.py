@@ -72,6 +72,7 @@ class InferenceStage:
         self.max_in_flight = options.in_flight
         self._classifier, self._tokenizer, self._options = classifier, tokenizer, options
         self._partitions, self._clock_ms = partitions, clock_ms
+        self._checked = False
         self._cache: Cache[Score] = Cache(options.cache_size)
         self._scorer = Scorer(classifier, self._cache, min(options.max_pairs, MAX_PAIRS))
         self._marks = Watermarks(clock_ms, options.live, int(options.idle_after_s * 1000))
@@ -85,6 +86,10 @@ class InferenceStage:
         return self._runner.submit(self._result, records, batch, dead, markers)
 
     def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """`Unavailable` while the networks are, `UsageError` where they are not those we know."""
+        if not self._checked:
+            self._classifier.check()
+            self._checked = True
         self._marks.assigned(partitions, self._partitions())
         return {}
 
