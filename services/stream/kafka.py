@@ -1,21 +1,14 @@
-"""Streams on Apache Kafka: the one file that speaks kafka-python (3.x).
+"""Streams on Apache Kafka.
 
-What it relies on, each proven against a real broker in tests/integration/test_kafka.py:
+What it relies on, each proven against a real broker in tests/contract and
+tests/integration/test_streams_kafka.py:
 - the assignment changes only within `poll`, and the rebalance listener, which
   runs on the library's IO thread, does nothing but note what happened;
-- a poll of less than a rebalance's length goes on with it in the next poll;
-- with cooperative-sticky what stays with a member stays fetched and paused;
-- `commit` without offsets would cover all that was polled: offsets are always given.
-
-And what it works around (kafka-python 3.0.12):
-- a join of the group that ends between two polls is thrown away and begun
-  anew, so that polls with short timeouts never get a partition (`_keep_joins`);
-- records parked while their partition is paused are forgotten when another
-  partition is read meanwhile, so while paused, new partitions are paused too
-  (in the listener, before anything is fetched of them);
-- polls of a broker that is gone return nothing, without an error: `_look_after`
-  asks for the ends now and then, which also gives the lag;
-- closing a producer that has something buffered raises, and leaves its thread.
+- with cooperative-sticky, what stays with a member stays fetched and paused;
+- `commit` without offsets would cover all that was polled: offsets are always given;
+- an idempotent producer that is retried across a broker's death writes once, in order.
+Polls of a broker that is gone bring nothing, without an error: `_look_after`
+asks for the ends now and then, which also gives the lag.
 """
 
 from __future__ import annotations
@@ -23,23 +16,28 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from typing import Any
-
-from kafka import (
-    ConsumerRebalanceListener,
-    KafkaAdminClient,
-    KafkaConsumer,
-    KafkaProducer,
-    TopicPartition,
-)
-from kafka import errors as kafka_errors
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.structs import MemberState, OffsetAndMetadata
 
 from services import metrics
 from services.errors import BadRecord, Unavailable, UsageError
+from services.stream.kafka_client import (
+    REBALANCING,
+    CooperativeStickyAssignor,
+    KafkaAdminClient,
+    KafkaConsumer,
+    KafkaProducer,
+    MemberState,
+    OffsetAndMetadata,
+    Tenures,
+    TopicPartition,
+    abandon,
+    calls,
+    kafka_errors,
+    keep_joins,
+    opened,
+)
 from services.stream.partitioner import partition_of
 from services.stream.port import ALL_PARTITIONS, Output, Record
 from services.stream.security import Security
@@ -55,24 +53,6 @@ CALL_S = 3.0
 LOOK_EVERY_S = 2.0
 JOIN_POLL_S = 0.05
 """Of a poll while the group is being joined: time enough to take in what was joined."""
-
-_REFUSED = (
-    kafka_errors.SaslAuthenticationFailedError,
-    kafka_errors.UnsupportedSaslMechanismError,
-    kafka_errors.AuthorizationError,
-)
-_AWAY = (
-    kafka_errors.RetriableError,
-    kafka_errors.BrokerNotAvailableError,
-    kafka_errors.UnknownError,
-    OSError,
-)
-_REBALANCING = (
-    kafka_errors.CommitFailedError,
-    kafka_errors.RebalanceInProgressError,
-    kafka_errors.IllegalGenerationError,
-    kafka_errors.UnknownMemberIdError,
-)
 
 
 class KafkaStreams:
@@ -105,19 +85,9 @@ class KafkaStreams:
         self._reader_client: KafkaConsumer | None = None
         self.tenures = itertools.count(1)
 
-    @contextmanager
-    def calls(self) -> Iterator[None]:
-        """Turn the library's errors into ours."""
-        try:
-            yield
-        except _REFUSED as error:
-            raise UsageError(
-                f"Kafka at {','.join(self._servers)} refuses us: {error}; check the user name, "
-                "the password, and what they may do"
-            ) from error
-        except _AWAY as error:
-            text = str(error) or type(error).__name__
-            raise Unavailable("Kafka", f"{','.join(self._servers)}: {text}") from error
+    def calls(self) -> AbstractContextManager[None]:
+        """Within it, the library's errors are ours."""
+        return calls(",".join(self._servers))
 
     def producer(self) -> Producer:
         return Producer(self)
@@ -125,7 +95,8 @@ class KafkaStreams:
     def consumer(self, stream: str, group: str) -> Consumer:
         self.partitions(stream)  # says so where there is no such stream
         with self.calls():
-            inner = KafkaConsumer(
+            inner = opened(
+                KafkaConsumer,
                 group_id=group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
@@ -238,7 +209,8 @@ class KafkaStreams:
     def open_producer(self, *, compressed: bool) -> KafkaProducer:
         """A producer of the library's own: idempotent, acknowledged by all replicas."""
         with self.calls():
-            return KafkaProducer(
+            return opened(
+                KafkaProducer,
                 enable_idempotence=True,
                 acks="all",
                 compression_type="zstd" if compressed else None,
@@ -268,12 +240,13 @@ class KafkaStreams:
 
     def _admin(self) -> KafkaAdminClient:
         if self._admin_client is None:
-            self._admin_client = KafkaAdminClient(request_timeout_ms=10_000, **self._common)
+            self._admin_client = opened(KafkaAdminClient, request_timeout_ms=10_000, **self._common)
         return self._admin_client
 
     def _reader(self) -> KafkaConsumer:
         if self._reader_client is None:
-            self._reader_client = KafkaConsumer(
+            self._reader_client = opened(
+                KafkaConsumer,
                 group_id=None,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
@@ -337,7 +310,7 @@ class Producer:
 
     def close(self) -> None:
         for inner in self._inner.values():
-            _close(inner)
+            abandon(inner)
         self._inner.clear()
         self._waiting.clear()
 
@@ -371,7 +344,7 @@ class Producer:
         """Some records were given up: send all that is not acknowledged, in order, anew."""
         waiting, self._waiting = self._waiting, []
         for inner in self._inner.values():
-            _close(inner)
+            abandon(inner)
         self._inner.clear()
         for number, (output, _) in enumerate(waiting):
             try:
@@ -385,23 +358,15 @@ def _at(output: Output, partition: int | None) -> Output:
     return Output(output.stream, output.key, output.value, partition, output.headers)
 
 
-def _close(inner: KafkaProducer) -> None:
-    try:
-        inner.close(timeout=1.0)
-    except kafka_errors.KafkaTimeoutError:
-        inner._sender.force_close()
-        inner._closed = True
-
-
 class Consumer:
     """`services.stream.port.Consumer` on a member of a group."""
 
     def __init__(self, streams: KafkaStreams, inner: KafkaConsumer, stream: str) -> None:
         self._streams, self._inner, self._stream = streams, inner, stream
-        self._listener = _Listener(streams.tenures, inner)
+        self._tenures = Tenures(streams.tenures, inner)
         self._looked_s = time.monotonic()
-        _keep_joins(inner)
-        inner.subscribe([stream], listener=self._listener)
+        keep_joins(inner)
+        inner.subscribe([stream], listener=self._tenures)
 
     def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
         if self._inner.group_metadata().state is not MemberState.STABLE:
@@ -409,7 +374,7 @@ class Consumer:
         with self._streams.calls():
             try:
                 found = self._inner.poll(int(timeout_s * 1000), max_records=max_records)
-            except _REBALANCING:
+            except REBALANCING:
                 return []
         records = [_record(one) for batch in found.values() for one in batch]
         self._look_after()
@@ -421,7 +386,7 @@ class Consumer:
             return
         places = list(self._inner.assignment()) or [TopicPartition(self._stream, 0)]
         with self._streams.calls():
-            ends = self._inner.end_offsets(places, timeout_ms=1000)
+            ends = self._inner.end_offsets(places, timeout_ms=2000)
         self._looked_s = time.monotonic()
         for place in self._inner.assignment():
             position = self._inner.position(place, timeout_ms=0) or 0
@@ -429,14 +394,14 @@ class Consumer:
             gauge.set(max(0, ends.get(place, position) - position))
 
     def assignment(self) -> Mapping[int, int]:
-        return dict(self._listener.tenures)
+        return dict(self._tenures.held)
 
     def pause(self, partitions: Sequence[int]) -> None:
-        self._listener.paused = True
+        self._tenures.paused = True
         self._inner.pause(*self._places(partitions))
 
     def resume(self, partitions: Sequence[int]) -> None:
-        self._listener.paused = False
+        self._tenures.paused = False
         self._inner.resume(*self._places(partitions))
 
     def seek(self, partition: int, offset: int) -> None:
@@ -450,7 +415,7 @@ class Consumer:
         with self._streams.calls():
             try:
                 self._inner.commit(given, timeout_ms=int(CALL_S * 1000))
-            except _REBALANCING:
+            except REBALANCING:
                 return False
         return True
 
@@ -459,44 +424,5 @@ class Consumer:
             self._inner.close(autocommit=False, timeout_ms=1000)
 
     def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
-        held = self._listener.tenures
+        held = self._tenures.held
         return [TopicPartition(self._stream, p) for p in partitions if p in held]
-
-
-def _keep_joins(inner: KafkaConsumer) -> None:
-    """Have a poll take in the join that ended before it began.
-
-    The library keeps the task of joining from poll to poll, but takes one that
-    is done for one that was never begun. So it is handed on as one not done yet.
-    """
-    coordinator = inner._coordinator
-    join = coordinator.join_group_async
-
-    async def taken_in(task: Any) -> Any:
-        return await task
-
-    async def join_group_async(timeout_ms: float | None = None) -> Any:
-        task = coordinator._join_task
-        if task is not None and task.is_done:
-            coordinator._join_task = coordinator._manager.call_soon(taken_in, task)
-        return await join(timeout_ms=timeout_ms)
-
-    coordinator.join_group_async = join_group_async
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes who holds what. Runs on the library's IO thread while `poll` waits for it."""
-
-    def __init__(self, numbers: Iterator[int], inner: KafkaConsumer) -> None:
-        self._numbers, self._inner = numbers, inner
-        self.tenures: dict[int, int] = {}
-        self.paused = False
-
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        if self.paused:
-            self._inner.pause(*assigned)
-        self.tenures |= {place.partition: next(self._numbers) for place in assigned}
-
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        for place in revoked:
-            self.tenures.pop(place.partition, None)
