@@ -30,8 +30,9 @@ from services.errors import BadRecord, Rewound, Unavailable
 from services.stream import dead_letters
 from services.stream.attempts import Attempts, Backoff, Later
 from services.stream.breaker import Breaker, TooManyBad
-from services.stream.ledger import Batch, Ledger
-from services.stream.port import Consumer, Record, Stage, Streams
+from services.stream.intake import Intake
+from services.stream.ledger import Batch
+from services.stream.port import Stage, Streams
 from services.stream.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -75,23 +76,21 @@ class Worker:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`dead_letters` names their stream; `room` says how many outputs can be taken now."""
-        self._stage, self._streams, self._group = stage, streams, group
-        self._dead_letters, self._limits, self._room = dead_letters, limits or Limits(), room
+        self._stage, self._dead_letters, self._room = stage, dead_letters, room
+        self._limits = limits or Limits()
         self._breaker, self._clock, self._sleep = breaker or Breaker(), clock, sleep
         self._attempts = Attempts(stage.name, backoff or Backoff(), clock)
-        self._consumer: Consumer | None = None
+        self._intake = Intake(stage, streams, group, clock)
         self._writer = Writer(streams, stage.name)
-        self._ledger = Ledger()
         self._pending: deque[Batch] = deque()
-        self._kept: list[Record] = []
-        self._unplaced: set[int] = set()
-        self._paused = False
-        self._committed_s = self._ticked_s = self._polled_s = clock()
+        self._committed_s = self._ticked_s = clock()
 
     @property
     def busy(self) -> bool:
         """Whether anything polled is not yet committed."""
-        return bool(self._pending or self._kept or self._writer or self._ledger.positions())
+        return bool(
+            self._pending or self._intake or self._writer or self._intake.ledger.positions()
+        )
 
     def health(self) -> Mapping[str, Any]:
         """For `/healthz`; may be called from another thread."""
@@ -100,7 +99,7 @@ class Worker:
             "reason": self._attempts.reason,
             "since_s": round(self._clock() - self._attempts.since_s, 3),
             "stage": self._stage.name,
-            "partitions": sorted(self._ledger.held),
+            "partitions": sorted(self._intake.ledger.held),
             "in_flight": len(self._pending),
         }
 
@@ -116,7 +115,7 @@ class Worker:
             return False
         try:
             did = self._poll(timeout_s) > 0
-            did = self._attempts.make("place", self._place) or did
+            did = self._attempts.make("place", self._intake.place) or did
             did = self._submit() or did
             did = self._write_done() or did
             self._attempts.make("tick", self._tick)
@@ -152,7 +151,7 @@ class Worker:
                 self._submit()
                 self._write_done()
             self._commit()
-            while self._ledger.positions() and self._clock() < deadline:
+            while self._intake.ledger.positions() and self._clock() < deadline:
                 self._poll_paused(POLL_EVERY_S)  # the group was being shared out anew
                 self._commit()
         except (Later, Rewound) as error:
@@ -173,14 +172,12 @@ class Worker:
 
     def close(self) -> None:
         """Drain, then leave the group."""
-        self._kept.clear()
+        self._intake.forget()
         self.drain()
         self._let_go()
 
     def _let_go(self) -> None:
-        if self._consumer is not None:
-            self._consumer.close()
-        self._consumer = None
+        self._intake.close()
         self._writer.close()
         self._stage.close()
 
@@ -191,78 +188,32 @@ class Worker:
         if len(self._pending) >= self._stage.max_in_flight:
             self._await_oldest(min(timeout_s, POLL_EVERY_S))
         if not self._wants_records():
-            soon = self._clock() - self._polled_s < POLL_EVERY_S
+            soon = self._clock() - self._intake.polled_s < POLL_EVERY_S
             return 0 if soon and self._pending else self._poll_paused(min(timeout_s, POLL_EVERY_S))
-        self._set_paused(False)
-        if self._pending or self._kept:
-            timeout_s = min(timeout_s, 0.0 if self._kept else LOOK_EVERY_S)
+        self._intake.pause(False)
+        if self._pending or self._intake:
+            timeout_s = min(timeout_s, 0.0 if self._intake else LOOK_EVERY_S)
         came = self._poll_once(timeout_s)
         until = self._clock() + self._limits.batch_wait_s
-        while came and len(self._kept) < self._limits.batch_size and self._clock() < until:
+        while came and len(self._intake) < self._limits.batch_size and self._clock() < until:
             came += self._poll_once(until - self._clock())
         return came
 
     def _wants_records(self) -> bool:
         return (
-            not self._unplaced
+            self._intake.placed
             and len(self._pending) < self._stage.max_in_flight
-            and len(self._kept) < self._limits.batch_size
+            and len(self._intake) < self._limits.batch_size
             and self._room() > 0
         )
 
     def _poll_paused(self, timeout_s: float) -> int:
-        self._set_paused(True)
+        self._intake.pause(True)
         return self._poll_once(0.0 if self._pending else timeout_s)
 
-    def _set_paused(self, paused: bool) -> None:
-        if self._consumer is not None and paused != self._paused:
-            partitions = list(self._ledger.held)
-            (self._consumer.pause if paused else self._consumer.resume)(partitions)
-            self._paused = paused
-
     def _poll_once(self, timeout_s: float) -> int:
-        return self._attempts.make("poll", self._polled, timeout_s)
-
-    def _polled(self, timeout_s: float) -> int:
-        if self._consumer is None:
-            self._consumer = self._streams.consumer(self._stage.stream, self._group)
-        wanted = max(1, self._limits.batch_size - len(self._kept))
-        records = self._consumer.poll(wanted, timeout_s)
-        self._polled_s = self._clock()
-        self._take_over(self._consumer)
-        self._kept += records
-        self._ledger.polled(records)
-        metrics.RECORDS_READ.labels(self._stage.name).inc(len(records))
-        return len(records)
-
-    def _take_over(self, consumer: Consumer) -> None:
-        """Follow the group: end tenures, begin tenures."""
-        lost, gained = self._ledger.update(consumer.assignment())
-        if lost:
-            log.info("%s: partitions %s are another's now", self._stage.name, lost)
-            self._kept = [r for r in self._kept if r.partition not in lost]
-            self._unplaced -= set(lost)
-            self._stage.revoked(lost)
-        if gained:
-            log.info("%s: partitions %s are ours now", self._stage.name, gained)
-            self._unplaced |= set(gained)
-            if self._paused:
-                consumer.pause(gained)
-
-    def _place(self) -> bool:
-        """Ask the stage where to start partitions that are new, or to be read again."""
-        if not self._unplaced or self._consumer is None:
-            return False
-        starts = self._stage.assigned(sorted(self._unplaced))
-        for partition in sorted(self._unplaced):
-            offset = starts.get(partition, self._ledger.begun(partition))
-            mine = [r.offset for r in self._kept if r.partition == partition]
-            if offset is not None and mine[:1] != [offset]:
-                self._kept = [r for r in self._kept if r.partition != partition]
-                self._consumer.seek(partition, offset)
-                self._ledger.sought(partition, offset)
-        self._unplaced.clear()
-        return True
+        wanted = self._limits.batch_size - len(self._intake)
+        return self._attempts.make("poll", self._intake.poll, wanted, timeout_s)
 
     # Through the stage.
 
@@ -271,11 +222,10 @@ class Worker:
         for batch in self._pending:
             if batch.future is None:
                 self._hand_over(batch)
-        if not self._kept or self._unplaced or len(self._pending) >= self._stage.max_in_flight:
+        full = len(self._pending) >= self._stage.max_in_flight
+        if full or not self._intake or not self._intake.placed:
             return False
-        size = self._limits.batch_size
-        batch = self._ledger.batch(self._kept[:size], self._clock())
-        self._kept = self._kept[size:]
+        batch = self._intake.take(self._limits.batch_size)
         self._pending.append(batch)
         metrics.BATCH_RECORDS.labels(self._stage.name).observe(len(batch.records))
         metrics.IN_FLIGHT.labels(self._stage.name).set(len(self._pending))
@@ -311,14 +261,14 @@ class Worker:
             raise RuntimeError(f"{self._stage.name} refused a whole batch: {error}") from error
         batch.future = future
         metrics.STAGE_SECONDS.labels(self._stage.name).observe(self._clock() - batch.submitted_s)
-        if not self._ledger.alive(batch):
+        if not self._intake.ledger.alive(batch):
             return
         self._count_bad(len(batch.records), [dead.reason for dead in result.dead])
         self._writer.add(result.outputs)
         self._writer.add(
             dead_letters.encode(dead, self._dead_letters, self._stage.name) for dead in result.dead
         )
-        self._ledger.done(batch)
+        self._intake.ledger.done(batch)
 
     def _count_bad(self, records: int, reasons: Sequence[str]) -> None:
         for reason in reasons:
@@ -347,20 +297,19 @@ class Worker:
         self._committed_s = self._clock()
         wrote = bool(self._writer)
         self._attempts.make("write", self._writer.flush, self._limits.flush_timeout_s)
-        positions = self._ledger.positions()
-        if positions and self._consumer is not None:
+        positions = self._intake.ledger.positions()
+        if positions:
             self._attempts.make("flush", self._stage.flush, positions)
-            if self._attempts.make("commit", self._consumer.commit, positions):
-                self._ledger.committed(positions)
+            self._attempts.make("commit", self._intake.commit, positions)
         return wrote or bool(positions)
 
     def _wait_out(self, timeout_s: float) -> None:
         """Keep the group's membership while waiting for the next attempt."""
         started = self._clock()
-        if self._consumer is not None and self._attempts.failing != "poll":
-            self._set_paused(True)
+        if self._intake.opened and self._attempts.failing != "poll":
+            self._intake.pause(True)
             try:
-                self._polled(min(timeout_s, POLL_EVERY_S))
+                self._intake.poll(1, min(timeout_s, POLL_EVERY_S))
             except Unavailable:
                 log.debug("%s: no poll while waiting", self._stage.name)
         rest = timeout_s - (self._clock() - started)
@@ -373,7 +322,5 @@ class Worker:
             if batch.future is not None:
                 batch.future.cancel()
         self._pending.clear()
-        self._kept.clear()
         self._writer.forget()
-        self._ledger.rewind()
-        self._unplaced = set(self._ledger.held)
+        self._intake.rewind()
