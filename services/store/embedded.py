@@ -104,6 +104,8 @@ class EmbeddedServer:
         log = self.folder / "valkey.log"
         with (self.folder / "server.lock").open("ab") as lock, log.open("ab") as output:
             if not _taken(lock):
+                if self._child is not None:
+                    self._child.wait(self._timeout_s)  # it died under us
                 self._child = subprocess.Popen(  # noqa: S603
                     [str(get_binary_path()), *_settings(self.folder, self.socket)],
                     stdin=subprocess.DEVNULL,

@@ -1,18 +1,22 @@
 """What live sources keep in the store: their status, and whose posts went by.
 
     ut:{live}:sources              hash    source -> status as JSON (services.ingest.gaps)
-    ut:{live}:account:<account>    set     ids of the account's posts that matched, 3 days
+    ut:{live}:account:<account>    set     posts of the account that matched, 3 days
+    ut:{live}:original:<id>        string  a post that matched, for its reposts, a day
 
-The second answers the platform's word that an account is gone: its posts are then
-forgotten one by one. It is kept as long as any words of a post are.
+The second answers the platform's word that a post or an account is gone
+(services.ingest.removals). It is kept as long as any words of a post are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from services.store import schema
 from services.store.client import Client
+
+ORIGINAL_MS = schema.DAY_MS
+"""A post is reposted mostly within hours. About 700 bytes each."""
 
 
 def publish_status(client: Client, namespace: str, source: str, status: bytes) -> None:
@@ -26,20 +30,42 @@ def statuses(client: Client, namespace: str) -> dict[str, bytes]:
     return {name.decode(): value for name, value in held.items()}
 
 
-def note_posts(client: Client, namespace: str, posts: Iterable[tuple[str, str]]) -> None:
-    """Remember (account, post id) before the post goes on, so that no removal misses one."""
-    commands: list[tuple[object, ...]] = []
-    for account, post in posts:
-        key = _account_key(namespace, account)
-        commands += [("SADD", key, post), ("PEXPIRE", key, schema.KEPT_MS)]
-    if commands:
-        client.pipe(commands)
+class Accounts:
+    """Whose posts went by, in one namespace."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client = client
+        self._prefix = schema.namespace_prefix(namespace) + "account:"
+
+    def note(self, entries: Iterable[tuple[str, str]]) -> None:
+        """Remember (account, entry); noting again prolongs the memory."""
+        commands: list[tuple[object, ...]] = []
+        for account, entry in entries:
+            key = self._prefix + account
+            commands += [("SADD", key, entry), ("PEXPIRE", key, schema.KEPT_MS)]
+        self._client.pipe(commands)
+
+    def entries(self, account: str) -> list[str]:
+        """What was noted under the account lately, in a fixed order."""
+        held = self._client.call("SMEMBERS", self._prefix + account)
+        return sorted(entry.decode() for entry in held)
 
 
-def posts_of(client: Client, namespace: str, account: str) -> list[str]:
-    """Ids of the account's posts that matched lately, in a fixed order."""
-    return sorted(m.decode() for m in client.call("SMEMBERS", _account_key(namespace, account)))
+class Originals:
+    """Posts that matched, for the reposts to come, in one namespace."""
 
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client = client
+        self._prefix = schema.namespace_prefix(namespace) + "original:"
 
-def _account_key(namespace: str, account: str) -> str:
-    return f"{schema.namespace_prefix(namespace)}account:{account}"
+    def recall(self, ids: Sequence[str]) -> list[bytes | None]:
+        if not ids:
+            return []
+        found: list[bytes | None] = self._client.call("MGET", *(self._prefix + i for i in ids))
+        return found
+
+    def remember(self, drafts: Sequence[tuple[str, bytes]]) -> None:
+        self._client.pipe([("SET", self._prefix + i, d, "PX", ORIGINAL_MS) for i, d in drafts])
+
+    def forget(self, ids: Sequence[str]) -> None:
+        self._client.pipe([("UNLINK", self._prefix + i) for i in ids])

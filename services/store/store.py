@@ -275,7 +275,11 @@ def open_store(
             raise UsageError("the embedded store needs a data folder")
         server = EmbeddedServer(data_dir)
         store = Store(Client.from_socket(server.socket, server.ensure), server)
-        server.ensure()
+        try:
+            server.ensure()
+        except BaseException:
+            store.close()
+            raise
         return store
     if scheme not in ("redis", "rediss", "redis+cluster", "rediss+cluster"):
         known = "embedded://, redis://, rediss://, redis+cluster://, rediss+cluster://"
