@@ -103,9 +103,10 @@ class InferenceStage:
         self._marks.settle(positions)
 
     def close(self) -> None:
-        """Finish what is in flight, then let the networks go."""
-        self._runner.shutdown()
+        """Let the networks go, once they are done with what is in flight or have given it up."""
+        self._runner.shutdown(wait=False, cancel_futures=True)
         self._classifier.close()
+        self._runner.shutdown()
 
     def _result(
         self,

@@ -73,6 +73,7 @@ class TritonClassifier:
         self._address, self._deadline_s, self._tls = address, deadline_s, tls
         self._lock = threading.Lock()
         self._client: grpc.InferenceServerClient | None = None
+        self._closed = False
         self._calls: Calls[Verdicts] = Calls(deadline_s)
         self._statistics = Statistics(
             lambda: self._ask(lambda client, t: client.get_inference_statistics(client_timeout=t))
@@ -80,13 +81,13 @@ class TritonClassifier:
 
     def submit(self, batch: Batch) -> Future[Verdicts]:
         """Returns at once. Answers may come in any order, each on a thread of gRPC's."""
-        client = self._connected()
-        future = self._calls.begin(late=lambda: self._late(client))
-        done = partial(self._answered, future, client, len(batch), time.perf_counter())
+        future = self._calls.begin(late=self._late)
         try:
+            client = self._connected()
+            done = partial(self._answered, future, client, len(batch), time.perf_counter())
             client.async_infer(SENTIMENT.name, _inputs(batch), done, client_timeout=ABANDON_S)
-        except (InferenceServerException, ValueError) as error:  # ValueError: channel is closed
-            self._drop(client)
+        except (Unavailable, InferenceServerException, ValueError) as error:
+            # ValueError: the channel was closed meanwhile.
             fail(future, Unavailable(NAME, str(error)))
             self._calls.end(future)
         return future
@@ -102,7 +103,9 @@ class TritonClassifier:
             )
 
     def close(self) -> None:
-        """Wait a little for requests in flight; what is left then ends as `Unavailable`."""
+        """Wait a little for requests in flight; what is left or comes then is `Unavailable`."""
+        with self._lock:
+            self._closed = True
         self._statistics.close()
         for future in self._calls.drain(min(CLOSE_S, self._deadline_s)):
             fail(future, Unavailable(NAME, "closed"))
@@ -113,6 +116,8 @@ class TritonClassifier:
 
     def _connected(self) -> grpc.InferenceServerClient:
         with self._lock:
+            if self._closed:
+                raise Unavailable(NAME, "closed")
             if self._client is None:
                 self._client = _client(self._address, self._tls)
             return self._client
@@ -148,8 +153,9 @@ class TritonClassifier:
         else:
             self._statistics.refresh()
 
-    def _late(self, client: grpc.InferenceServerClient) -> Unavailable:
-        self._drop(client)
+    def _late(self) -> Unavailable:
+        with self._lock:
+            self._client = None
         return Unavailable(NAME, f"{self._address}: no answer within {self._deadline_s} s")
 
     def _meaning(
@@ -165,11 +171,9 @@ class TritonClassifier:
         client = self._connected()
         try:
             return question(client, CHECK_DEADLINE_S)
-        except InferenceServerException as error:
+        except (InferenceServerException, ValueError) as error:  # as in submit
             self._drop(client)
-            raise Unavailable(
-                NAME, f"{self._address}: {error.status()} {error.message()}"
-            ) from error
+            raise Unavailable(NAME, f"{self._address}: {error}") from error
 
     def _differences(self, model: Model) -> list[str]:
         try:

@@ -177,11 +177,10 @@ def _send(streams: Streams, name: str, given: Sequence[Post], rate: float | None
 
 
 def _wait(streams: Streams, name: str, count: int, within_s: float = 300) -> None:
-    """Until so many records are in `scores`; markers are few, and End is none."""
+    """Until so many posts are scored. Looks seldom, and at the small records only."""
     deadline = time.monotonic() + within_s
     while (
-        sum(streams.ends(name + "scores").values()) < count
-        or len(_times(streams, count, name)) < count
+        sum(streams.ends(name + "scores").values()) < count or len(_scored(streams, name)) < count
     ):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{count} posts are not scored within {within_s} s")
@@ -194,15 +193,20 @@ def _times(streams: Streams, count: int, name: str = "") -> dict[str, tuple[floa
         decode(r.value).id: r.timestamp_ms / 1000  # type: ignore[union-attr]
         for r in _all(streams, name + "posts")
     }
-    scored = {
-        value.id: r.timestamp_ms / 1000
-        for r in _all(streams, name + "scores")
-        if isinstance(value := decode(r.value), Scored)
-    }
+    scored = _scored(streams, name)
     return {
         key: (arrived[key], scored[key])
         for key in (f"bench:{n}" for n in range(count))
         if key in scored
+    }
+
+
+def _scored(streams: Streams, name: str) -> dict[str, float]:
+    """Per post, when its score was appended."""
+    return {
+        value.id: r.timestamp_ms / 1000
+        for r in _all(streams, name + "scores")
+        if isinstance(value := decode(r.value), Scored)
     }
 
 

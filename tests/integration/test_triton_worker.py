@@ -99,6 +99,22 @@ def test_connections_that_are_cut_again_and_again(hop: Hop, proxy: Proxy, server
         hop.complete(POSTS)
 
 
+def test_a_worker_that_is_told_to_stop_while_triton_hangs_stops_in_time(server: Triton) -> None:
+    """Within what container platforms grant; what was in flight is read again by the next."""
+    between = Proxy(server.url)
+    hop = Hop(between.url, deadline_s=30)
+    hop.send(0, 8)
+    hop.wait(lambda: len(hop.ids()) == 8)
+    between.frozen = True
+    hop.send(8, POSTS)
+    hop.wait(lambda: hop.worker.health()["in_flight"] == 4)
+    start = time.monotonic()
+    hop.close()
+    assert time.monotonic() - start < 12
+    assert sum(hop.streams.committed("posts", "inference").values()) == 8
+    between.close()
+
+
 def test_poisonous_posts_are_found_and_the_others_get_through(hop: Hop) -> None:
     poisonous = {30, 31, 77, 150}
     hop.send(8, POSTS, lambda n: f"w1 {POISON}" if n in poisonous else f"w{n % 9} w3")
