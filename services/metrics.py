@@ -36,7 +36,9 @@ BATCH_WAIT_SECONDS = Histogram(
 NETWORK_SECONDS = Histogram("undertone_networks_seconds", "From request to answer of the networks")
 MODEL_SECONDS = Histogram("undertone_model_seconds", "One run of an ONNX file here", ["model"])
 SCORE_CACHE = Counter(
-    "undertone_score_cache_total", "Pairs looked up among those scored before", ["outcome"]
+    "undertone_score_cache_total",
+    "Pairs looked up among those scored before: hit, miss, same_batch",
+    ["outcome"],
 )
 MASKED = Counter("undertone_masked_total", "Posts scored without picture or words", ["reason"])
 SCORED_SECONDS = Histogram(

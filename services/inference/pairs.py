@@ -13,6 +13,7 @@ from models.tokenizer import Tokenizer
 from services.errors import BadRecord
 from services.inference.cache import Cache, content_key
 from services.inference.pictures import pixels
+from services.metrics import SCORE_CACHE
 from services.records import SCORE_UNIT, Picture, Post
 
 MAX_PICTURES = 4
@@ -96,11 +97,12 @@ class Expander:
     def _pair(self, jpeg: bytes | None, tokens: NDArray[np.int32]) -> Pair:
         """`BadRecord` where the picture can't be decoded."""
         key = content_key(jpeg, tokens.tobytes())
-        pair = self._made.get(key)
-        if pair is None:
-            known = self.cache.get(key)
-            image = None if jpeg is None or known else pixels(jpeg)
-            pair = self._made[key] = Pair(key, tokens, image, known)
+        if key in self._made:
+            SCORE_CACHE.labels("same_batch").inc()
+            return self._made[key]
+        known = self.cache.get(key)
+        image = None if jpeg is None or known else pixels(jpeg)
+        pair = self._made[key] = Pair(key, tokens, image, known)
         return pair
 
 

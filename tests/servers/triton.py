@@ -4,7 +4,7 @@ The server is the binary that the PyPI wheel `nvidia-pytriton` carries. It gets
 a virtual environment of its own under `.cache/triton` (its Python backend needs
 numpy 1), first on its PATH since its embedded interpreter looks nowhere else,
 and the wheel's bundled libraries on LD_LIBRARY_PATH. ONNX files are run by
-`deploy/triton/backends/onnxruntime`. Linux on x86-64 or arm64, Python 3.11+.
+`deploy/triton/backends/onnxruntime`. Linux, Python 3.11 or 3.12.
 """
 
 from __future__ import annotations
