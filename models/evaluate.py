@@ -32,6 +32,9 @@ REPORTS = Path(__file__).parent / "reports"
 PREDICTIONS = "predictions.parquet"
 COLUMNS = ("id", "variant", "fold", "seed", "split", "label", *(f"p_{name}" for name in LABELS))
 
+EXAMPLES = "gradcam.png"
+"""Shows pictures of the data, which stay out of the reports: the run folder has it."""
+
 MEAN = "mean"
 BAR = "later_fusion"
 TEXT, PICTURE = "text_only", "picture_only"
@@ -254,8 +257,19 @@ def main() -> None:
     write(evaluate(splits), splits, folder)
     options.reports.mkdir(parents=True, exist_ok=True)
     for file in folder.iterdir():
-        shutil.copy(file, options.reports / file.name)
+        if file.name != EXAMPLES:
+            shutil.copy(file, options.reports / file.name)
     print((folder / "EVALUATION.md").read_text())
+    if (options.run / "final.pt").is_file():
+        _examples(options.run, folder / EXAMPLES)
+
+
+def _examples(run: Path, path: Path) -> None:
+    from models.gradcam import save_examples
+    from models.run import Run
+
+    save_examples(Run.existing(run), path)
+    print(f"Grad-CAM beside the networks' attention: {path}")
 
 
 if __name__ == "__main__":

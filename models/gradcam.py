@@ -7,13 +7,65 @@ attention on the regions.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from models import figures
+from models.data import prepared
+from models.export import trained
 from models.joint import Batch, Joint
+from models.run import Run
+from models.signature import LABELS, NETWORKS
 
 Heat = npt.NDArray[np.float64]
+
+
+def save_examples(run: Run, path: Path) -> None:
+    """For each class a pair that the final networks get right, and one they get wrong.
+
+    From the dev part, which they were not fitted to. The drawing shows pictures
+    of the data: it stays in the run folder.
+    """
+    joint, rows = trained(run).joint, run.folds[0].dev
+    batch = run.store("cpu").batch(rows)
+    with torch.inference_mode():
+        said = joint.logits(batch)
+        probs = torch.stack([said[name].softmax(-1) for name in NETWORKS]).mean(0).numpy()
+    chosen = _instructive(probs, run.pairs.labels[rows])
+    part = run.store("cpu").batch(rows[chosen])
+    heats = {
+        f"{kind} {name}": heat(joint, part, name)
+        for name in NETWORKS
+        for kind, heat in (("attention", attention), ("Grad-CAM", gradcam))
+    }
+    pictures, _ = prepared(run.pairs.select(rows[chosen]))
+    captions = [_caption(run, int(rows[at]), probs[at]) for at in chosen]
+    shown = [
+        (pictures[n], {title: heat[n] for title, heat in heats.items()}, caption)
+        for n, caption in enumerate(captions)
+    ]
+    figures.save_attention_maps(path, shown)
+
+
+def _instructive(probs: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> list[int]:
+    """Of each class the surest row that is right, and the surest that is wrong."""
+    sure, guess = probs.max(axis=1), probs.argmax(axis=1)
+    rows = [
+        np.flatnonzero((labels == label) & ((guess == label) == right))
+        for label in range(len(LABELS))
+        for right in (True, False)
+    ]
+    return [int(found[sure[found].argmax()]) for found in rows if len(found)]
+
+
+def _caption(run: Run, row: int, probs: npt.NDArray[np.float32]) -> str:
+    label, guess = LABELS[run.pairs.labels[row]], LABELS[int(probs.argmax())]
+    words = "".join(c if c.isascii() else "?" for c in run.pairs.texts[row][:60])
+    safe = words.replace("$", "")  # matplotlib would set what stands between two as a formula
+    return f"{label}; said {guess} {probs.max():.2f}\n{safe[:30]}\n{safe[30:]}"
 
 
 def gradcam(joint: Joint, batch: Batch, head: str) -> Heat:
