@@ -1,6 +1,8 @@
-# Triton with the model repository filled from the networks that ship.
+# Triton with a model repository filled from the networks that ship.
 FROM nvcr.io/nvidia/tritonserver:24.10-py3
-COPY deploy/triton/model_repository /models
+# For a GPU: deploy/triton/model_repository_gpu.
+ARG MODEL_REPOSITORY=deploy/triton/model_repository
+COPY ${MODEL_REPOSITORY} /models
 COPY models/artifacts/backbone.onnx  /models/backbone/1/model.onnx
 COPY models/artifacts/text.onnx      /models/text/1/model.onnx
 COPY models/artifacts/dmlanet.onnx   /models/dmlanet/1/model.onnx
