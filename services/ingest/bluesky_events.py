@@ -1,9 +1,10 @@
 """What a live Jetstream says beyond its posts: reposts, deletes, accounts that go.
 
 `formats.jetstream` reads posts and their deletes, from archives as from here.
-A repost names the original and holds no text, so the originals seen lately are
-remembered (the bytes of their drafts, the oldest leave first); a repost of an
-older one can't be judged and is counted as such.
+A repost names the original and holds no text, so originals are remembered (the
+bytes of their drafts): all of them in memory, where the oldest leave first, and
+those that matched a topic in the store, for a day and over restarts. A repost
+of any other can't be judged and is counted as such.
 
 An account that is taken down, deleted, suspended or deactivated must not be
 shown any longer (atproto: account hosting status). It goes as one `Gone` whose id
@@ -13,9 +14,12 @@ is the account's, `bluesky:did:plc:…`, which stands for every post of it.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
+from services.errors import BadRecord
 from services.ingest import times
 from services.ingest.draft import Draft, Gone, Parsed
 from services.ingest.formats import jetstream
@@ -65,14 +69,42 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Draft).decode
 
 
-class Events:
-    """Messages in, what they say out. Remembers originals between messages."""
+class Memory(Protocol):
+    """Drafts that matched, beyond this process. Each call may raise `Unavailable`."""
 
-    def __init__(self, originals: int = ORIGINALS) -> None:
+    def recall(self, ids: Sequence[str]) -> Sequence[bytes | None]: ...
+
+    def remember(self, drafts: Sequence[tuple[str, bytes]]) -> None: ...
+
+    def forget(self, ids: Sequence[str]) -> None: ...
+
+
+class Events:
+    """Messages in, what they say out. See `services.ingest.live_source.Reader`."""
+
+    def __init__(self, memory: Memory | None = None, originals: int = ORIGINALS) -> None:
+        self._memory = memory
         self._kept = originals
         self._originals: OrderedDict[str, bytes] = OrderedDict()
+        self._recalled: dict[str, bytes] = {}
         self.unknown_originals = 0
         """Reposts whose original was not seen, or is no longer remembered."""
+
+    def prepare(self, messages: Sequence[bytes]) -> None:
+        """Recall the originals of the reposts among these."""
+        if self._memory is None:
+            return
+        named = {ident for m in messages if _REPOST_MARK in m and (ident := _named(m))}
+        unknown = sorted(named - self._originals.keys())
+        found = self._memory.recall(unknown) if unknown else ()
+        self._recalled = {i: draft for i, draft in zip(unknown, found, strict=True) if draft}
+
+    def keep(self, drafts: Sequence[Draft], gone: Sequence[str]) -> None:
+        """Remember what matched, forget what is removed."""
+        if self._memory is not None:
+            originals = [draft for draft in drafts if draft.kind != REPOST]
+            self._memory.remember([(draft.id, _pack(draft)) for draft in originals])
+            self._memory.forget(gone)
 
     def parse(self, message: bytes) -> list[Parsed]:
         """The post, repost, or removal in one message; raises `BadRecord` like every format."""
@@ -86,6 +118,7 @@ class Events:
                 self._remember(item)
             elif isinstance(item, Gone):
                 self._originals.pop(item.id, None)
+                self._recalled.pop(item.id, None)
         return parsed
 
     def _remember(self, draft: Draft) -> None:
@@ -109,9 +142,8 @@ class Events:
         return [_as_repost(original, id_text, event, commit.record)]
 
     def _original(self, record: Record | None) -> Draft | None:
-        uri = record.subject.uri if record and record.subject else ""
-        did, _, rkey = uri.removeprefix("at://").partition(f"/{jetstream.COLLECTION}/")
-        kept = self._originals.get(f"bluesky:{did}/{rkey}")
+        ident = _subject(record)
+        kept = self._originals.get(ident) or self._recalled.get(ident)
         return None if kept is None else _unpack(kept)
 
     def _account(self, message: bytes) -> Gone | None:
@@ -121,6 +153,23 @@ class Events:
         if event.account.active or event.account.status not in HIDDEN:
             return None
         return Gone(f"bluesky:{event.did}", event.time_us // 1000 or None)
+
+
+def _subject(record: Record | None) -> str:
+    """The id of the post that a repost is of."""
+    uri = record.subject.uri if record and record.subject else ""
+    did, _, rkey = uri.removeprefix("at://").partition(f"/{jetstream.COLLECTION}/")
+    return f"bluesky:{did}/{rkey}"
+
+
+def _named(message: bytes) -> str:
+    """The original that a message names, where it is a repost at all."""
+    try:
+        event = _events.decode(message)
+        commit = _commits.decode(bytes(event.commit)) if event.commit else Commit()
+    except BadRecord:
+        return ""
+    return _subject(commit.record) if commit.collection == REPOSTS and commit.record else ""
 
 
 def _as_repost(original: Draft, id_text: str, event: Event, record: Record | None) -> Draft:

@@ -14,7 +14,9 @@ from services.ingest.gaps import Watch
 from services.ingest.live import Backoff
 from services.ingest.mastodon_events import Events
 from services.ingest.mastodon_socket import MastodonSocket, Tuning
+from services.ingest.removals import Removals
 from tests.simulators.mastodon import MastodonServer, status
+from tests.unit.ingest_live.test_live_source import FakeIndex
 
 pytestmark = pytest.mark.integration
 
@@ -115,7 +117,8 @@ def test_a_wrong_token_is_a_status_and_not_a_crash(server: MastodonServer, watch
 
 
 def test_edits_and_deletes_take_words_back() -> None:
-    events = Events("here.test")
+    index = FakeIndex()
+    events, removals = Events("here.test", index), Removals(index, str)
     away = status(7, now_ms(), host="away.test")
     here = status(8, now_ms())
     update = json.dumps({"event": "update", "payload": json.dumps(away)}).encode()
@@ -123,8 +126,15 @@ def test_edits_and_deletes_take_words_back() -> None:
     assert isinstance(draft, Draft)
     edit = json.dumps({"event": "status.update", "payload": json.dumps(away)}).encode()
     assert events.parse(edit) == [Gone(draft.id)]
-    for known, expected in ((away, draft.id), (here, f"mastodon:here.test/{here['id']}")):
+    (other,) = events.parse(json.dumps(here).encode())
+    assert isinstance(other, Draft)
+    events.keep([draft, other], [])
+    index.note([(other.id, other.id)])  # as `Removals.note` does with what is passed on
+    for known, expected in ((away, draft.id), (here, other.id)):
         delete = json.dumps({"event": "delete", "payload": known["id"]}).encode()
-        assert events.parse(delete) == [Gone(expected)]
+        (gone,) = events.parse(delete)
+        assert gone == Gone(f"mastodon:here.test/{known['id']}")
+        assert isinstance(gone, Gone)
+        assert removals.ids(gone) == [expected]
     assert events.parse(json.dumps({"event": "filters_changed"}).encode()) == []
     assert ids([json.dumps(here).encode()]) == {f"mastodon:here.test/{here['id']}"}

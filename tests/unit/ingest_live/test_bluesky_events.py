@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -93,6 +94,36 @@ def test_originals_are_forgotten_in_time_and_when_deleted() -> None:
         assert len(events.parse(repost(f"at://{DID}/app.bsky.feed.post/{key}"))) == known
     events.parse(json.dumps(delete(DID, "c", AT_US)).encode())
     assert events.parse(repost(f"at://{DID}/app.bsky.feed.post/c")) == []
+
+
+class FakeMemory(dict[str, bytes]):
+    """The store's memory of originals."""
+
+    def recall(self, ids: Sequence[str]) -> list[bytes | None]:
+        return [self.get(ident) for ident in ids]
+
+    def remember(self, drafts: Sequence[tuple[str, bytes]]) -> None:
+        self.update(drafts)
+
+    def forget(self, ids: Sequence[str]) -> None:
+        for ident in ids:
+            self.pop(ident, None)
+
+
+def test_originals_that_matched_are_known_after_a_restart() -> None:
+    memory = FakeMemory()
+    before = Events(memory)
+    original = one(post("a new acme"), before)
+    before.keep([original], [])
+    after = Events(memory)
+    after.prepare([repost(), post(), b"{", b'"app.bsky.feed.repost"'])
+    again = one(repost(), after)
+    assert again.original_id == original.id
+    after.keep([again], [])
+    assert list(memory) == [original.id]
+    after.keep([], [original.id])
+    after.prepare([repost()])
+    assert after.parse(repost()) == []
 
 
 def test_deletes_of_posts_and_of_reposts() -> None:
