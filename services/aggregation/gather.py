@@ -161,12 +161,17 @@ def tops(records: Sequence[tuple[int, Scored, int]], gone: set[str]) -> Iterator
     A field is "weight:created:id"; the greater weighs more. Deleted posts (`gone`,
     by digest) are left out.
     """
+    fit: dict[str, tuple[str, int, Scored]] = {}
+    for index, (_, record, flags) in enumerate(records, start=1):
+        if record.id in fit or flags & TOO_LATE:
+            continue  # only the first of an id can be counted
+        if not gone or schema.digest(record.id) not in gone:
+            name = f"{abs(record.score):05d}:{record.created_at_ms:013d}:{record.id}"
+            fit[record.id] = (name, index, record)
     for tier, width, limit in _TIERS:
         slices: dict[int, list[tuple[str, int, Scored]]] = defaultdict(list)
-        for index, (_, record, flags) in enumerate(records, start=1):
-            if not flags & TOO_LATE and (not gone or schema.digest(record.id) not in gone):
-                name = f"{abs(record.score):05d}:{record.created_at_ms:013d}:{record.id}"
-                slices[record.created_at_ms // width].append((name, index, record))
+        for candidate in fit.values():
+            slices[candidate[2].created_at_ms // width].append(candidate)
         for number, found in slices.items():
             best = found if len(found) <= limit else nlargest(limit, found, key=lambda f: f[0])
             for name, index, record in best:
