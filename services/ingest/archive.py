@@ -27,6 +27,7 @@ from services.ingest.formats.parquet_rows import parquet_rows
 from services.ingest.formats.tabular import Columns, JsonRows
 from services.ingest.layers import ERRORS, Head, members, named, whole
 from services.ingest.lines import KEPT, MAX_LINE, Line, TooLong, lines
+from services.ingest.text import sound
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +202,9 @@ class Archive:
         message = str(error)
         if len(raw) > KEPT:
             message += f" (the first {KEPT} of {len(raw)} bytes are kept)"
-        return Refused(str(self.path), member, line, error.reason, message, raw[:KEPT])
+        named = (sound(text) for text in (str(self.path), member, error.reason, message))
+        file, member, reason, message = named
+        return Refused(file, member, line, reason, message, raw[:KEPT])
 
 
 def _parsed(

@@ -83,6 +83,7 @@ class PostBuilder:
             for picture in pictures:
                 self._count(picture.jpeg is not None, picture.reason)
         self._counters.posts_matched += len(posts)
+        self._counters.pairs_matched += sum(len(post.topics) for post in posts)
         return posts
 
     def _count(self, had: bool, reason: str) -> None:

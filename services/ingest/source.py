@@ -25,6 +25,8 @@ class Counters:
 
     posts_read: int = 0
     posts_matched: int = 0
+    pairs_matched: int = 0
+    """Posts times the topics that take them."""
     dead_lettered: int = 0
     deletions: int = 0
     images_ok: int = 0
