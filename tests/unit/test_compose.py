@@ -51,7 +51,10 @@ def test_the_store_neither_forgets_nor_evicts() -> None:
 
 def test_images_copy_what_exists() -> None:
     for dockerfile in (ROOT / "deploy/images").glob("*.Dockerfile"):
-        for line in dockerfile.read_text().splitlines():
+        text = dockerfile.read_text()
+        for name, value in re.findall(r"^ARG (\w+)=(\S+)$", text, re.MULTILINE):
+            text = text.replace(f"${{{name}}}", value)
+        for line in text.splitlines():
             if line.startswith("COPY ") and "--from" not in line:
                 for source in line.split()[1:-1]:
                     assert (ROOT / source).exists(), f"{dockerfile.name}: {source}"
