@@ -33,7 +33,7 @@ class Budget:
         """Count what was just delivered; the share of the month's cap that is used up."""
         month = self._now().strftime("%Y-%m")
         total = self.meter(month, posts)
-        share = total * self.price / self.cap if self.cap else float("inf")
+        share = round(total * self.price / self.cap, 9) if self.cap else float("inf")
         if share >= WARN_AT and self._warned != month:
             self._warned = month
             used = f"{100 * share:.0f} % of the monthly cap of {self.cap:.2f}"

@@ -1,0 +1,207 @@
+"""X's API v2 as far as we use it: rules, the filtered stream, recent search, recent counts.
+
+Posts reach the stream while it is open, and search afterwards. Faults (once
+each, in order): http_429, http_503, limit (the one connection is taken),
+drop, stall, disconnect (an operational error in the stream), garbage, duplicate.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Iterable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from services.ingest.times import X_EPOCH_MS
+
+
+def tweet(number: int, written_ms: int, text: str = "") -> dict[str, Any]:
+    """A post as the stream sends it; its id holds its time."""
+    ident = str(((written_ms - X_EPOCH_MS) << 22) + number % (1 << 22))
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(written_ms / 1000))
+    return {
+        "id": ident,
+        "text": text or f"acme number {number}",
+        "created_at": f"{at}.{written_ms % 1000:03d}Z",
+        "author_id": "7",
+        "lang": "en",
+        "edit_history_tweet_ids": [ident],
+    }
+
+
+USERS = {"users": [{"id": "7", "username": "someone", "name": "Someone"}]}
+
+
+class XServer:
+    """Serves on any free port until the `with` ends."""
+
+    def __init__(self, token: str = "secret") -> None:
+        self.token = token
+        self.faults: list[str] = []
+        self.rules: dict[str, dict[str, str]] = {}
+        self.tweets: list[dict[str, Any]] = []
+        self.requests: list[tuple[str, dict[str, list[str]]]] = []
+        self.keep_alive_s = 0.1
+        self.open: list[queue.SimpleQueue[bytes | None]] = []
+        self.lock = threading.Lock()
+        self.stopped = threading.Event()
+
+    def __enter__(self) -> XServer:
+        simulator = self
+
+        class Bound(_Handler):
+            x = simulator
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stopped.set()
+        with self.lock:
+            for waiting in self.open:
+                waiting.put(None)
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def post(self, tweets: Iterable[dict[str, Any]]) -> None:
+        for found in tweets:
+            line = json.dumps({"data": found, "includes": USERS, "matching_rules": []}).encode()
+            with self.lock:
+                self.tweets.append(found)
+                for waiting in self.open:
+                    waiting.put(line)
+
+    def fault(self, *kinds: str) -> str:
+        """The fault that is due, if it is one of these."""
+        due = bool(self.faults) and self.faults[0].startswith(kinds)
+        return self.faults.pop(0) if due else ""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    x: XServer
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silence."""
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        split = urlsplit(self.path)
+        query = parse_qs(split.query)
+        self.x.requests.append((split.path, query))
+        if self.headers.get("Authorization") != f"Bearer {self.x.token}":
+            self._answer(401, {"title": "Unauthorized", "detail": "Unauthorized", "status": 401})
+        elif split.path == "/2/tweets/search/stream/rules":
+            self._answer(200, {"data": list(self.x.rules.values())} if self.x.rules else {})
+        elif split.path == "/2/tweets/search/stream":
+            self._stream()
+        elif split.path == "/2/tweets/search/recent":
+            self._answer(200, self._found(query))
+        elif split.path == "/2/tweets/counts/recent":
+            count = sum(query["query"][0] in t["text"] for t in self.x.tweets)
+            self._answer(200, {"data": [], "meta": {"total_tweet_count": count}})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        for ident in body.get("delete", {}).get("ids", ()):
+            self.x.rules.pop(ident)
+        bad = [rule for rule in body.get("add", ()) if "unknown:" in rule["value"]]
+        if bad:
+            self._answer(201, {"errors": [{"title": "Invalid Rule", "detail": "no such operator"}]})
+            return
+        for rule in body.get("add", ()):
+            ident = str(1000 + len(self.x.requests) + len(self.x.rules))
+            self.x.rules[ident] = rule | {"id": ident}
+        self.x.requests.append((self.path, {"body": [json.dumps(body)]}))
+        self._answer(201, {"data": [], "meta": {}})
+
+    def _found(self, query: dict[str, list[str]]) -> dict[str, Any]:
+        """A page of search, newest first; one rule of ours is one word here."""
+        after = int(query.get("since_id", ["0"])[0])
+        start = query.get("start_time", [""])[0]
+        word = query["query"][0]
+        with self.x.lock:
+            hits = [
+                t
+                for t in self.x.tweets
+                if int(t["id"]) > after and t["created_at"] >= start and word in t["text"]
+            ]
+        hits.sort(key=lambda t: -int(t["id"]))
+        at = int(query.get("next_token", ["0"])[0])
+        page, rest = hits[at : at + 100], hits[at + 100 :]
+        meta = {"result_count": len(page)} | ({"next_token": str(at + 100)} if rest else {})
+        return {"data": page, "includes": USERS, "meta": meta} if page else {"meta": meta}
+
+    def _stream(self) -> None:
+        refused = self.x.fault("http_", "limit")
+        if refused == "limit":
+            detail = "This stream is currently at the maximum allowed connection limit."
+            self._answer(429, {"title": "ConnectionException", "detail": detail})
+            return
+        if refused:
+            self._answer(int(refused.removeprefix("http_")), {"title": "no"})
+            return
+        waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        with self.x.lock:
+            self.x.open.append(waiting)
+        try:
+            self._lines(waiting)
+        except OSError:
+            pass
+        finally:
+            with self.x.lock:
+                self.x.open.remove(waiting)
+
+    def _lines(self, waiting: queue.SimpleQueue[bytes | None]) -> None:
+        while not self.x.stopped.is_set():
+            try:
+                line = waiting.get(timeout=self.x.keep_alive_s)
+            except queue.Empty:
+                self._chunk(b"\r\n")
+                continue
+            if line is None:
+                return
+            fault = self.x.fault("drop", "stall", "disconnect", "garbage", "duplicate")
+            if fault == "drop":
+                self._chunk(line[:30])
+                return
+            if fault == "stall":
+                self.x.stopped.wait(1.0)
+                return
+            if fault == "disconnect":
+                self._chunk(b'{"errors":[{"title":"operational-disconnect"}]}\r\n')
+                return
+            if fault == "garbage":
+                self._chunk(b'{"data": {"id": \r\n')
+            for _ in range(2 if fault == "duplicate" else 1):
+                self._chunk(line + b"\r\n")
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+        self.wfile.flush()
