@@ -22,7 +22,7 @@ SECRETS: Final = ("kafka_password", "store_password")
 SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
     "streams_url": ("memory", "kafka"),
     "classifier_url": ("local", "grpc"),
-    "store_url": ("embedded", "redis", "rediss"),
+    "store_url": ("embedded", "redis", "rediss", "redis+cluster", "rediss+cluster"),
 }
 
 
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     store_url: str = Field(
         "embedded://",
         description="embedded:// (a Valkey of our own in data_dir), or redis://host:port/0; "
-        "rediss:// for TLS.",
+        "rediss:// for TLS, redis+cluster:// for a cluster.",
     )
     namespace: str = Field(
         "live",

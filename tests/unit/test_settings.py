@@ -113,7 +113,7 @@ def test_secrets_from_variable_or_file_never_shown(
         ("streams_url", "redis://h:1", "memory://, kafka://"),
         ("streams_url", "memory://host", "takes no address"),
         ("store_url", "redis://:hush@h:1/0", "takes no password"),
-        ("store_url", "localhost:6379", "embedded://, redis://, rediss://"),
+        ("store_url", "localhost:6379", "embedded://, redis://, rediss://, redis+cluster://"),
         ("classifier_url", "http://h:8000", "local://, grpc://"),
     ],
 )
