@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -37,8 +38,9 @@ RESULTS = Path(__file__).parent / "results"
 DATA = Path(__file__).parents[3] / "shared" / "data"
 CHOSEN = Setting(batch=32, wait_ms=20, in_flight=4)
 SWEEP = [Setting(b, w, f) for b in (8, 32, 64) for w in (0, 20, 100) for f in (1, 2, 4)]
-ROUNDS = 3
-"""Loops are run in turn this often; the median counts, since the machine is not ours alone."""
+ROUNDS = 5
+CALM = 30
+"""Posts a second at which the sweep takes its latencies."""
 GPU = "not run: no GPU on this machine"
 
 
@@ -57,43 +59,55 @@ def middle(figures: list[Figure]) -> Figure:
     return sorted(figures, key=lambda figure: figure.posts_per_s)[len(figures) // 2]
 
 
-def in_turn(*runs: Callable[[], Figure]) -> list[Figure]:
-    rounds = [[run() for run in runs] for _ in range(ROUNDS)]
-    return [middle([done[i] for done in rounds]) for i in range(len(runs))]
+def against(base: Callable[[], Figure], run: Callable[[], Figure]) -> tuple[Figure, Figure, float]:
+    """Both in turn, ROUNDS times: the medians, and the median of each round's ratio.
+
+    Each `run` is held against the `base` before and the one after it, so that
+    what else the machine does weighs on both alike.
+    """
+    bases, runs = [base()], []
+    for _ in range(ROUNDS):
+        runs.append(run())
+        bases.append(base())
+    ratios = [
+        2 * found.posts_per_s / (before.posts_per_s + after.posts_per_s)
+        for found, before, after in zip(runs, bases, bases[1:], strict=False)
+    ]
+    return middle(bases), middle(runs), statistics.median(ratios)
 
 
-def distributed(kafka: str, count: int) -> dict[str, Figure]:
+def distributed(kafka: str, count: int) -> tuple[dict[str, Figure], float]:
     """Ceiling, hop, and the hop at half the ceiling's load, all on Triton."""
     given = load.posts(DATA, count)
     with Triton() as server:
         classifier = TritonClassifier(server.url)
         classifier.check()
         load.plain_loop(classifier, given[:128], CHOSEN)
-        ceiling, hop = in_turn(
+        ceiling, hop, ratio = against(
             lambda: load.plain_loop(classifier, given, CHOSEN),
             lambda: load.through_kafka(kafka, classifier, given, CHOSEN),
         )
         half = load.through_kafka(kafka, classifier, given, CHOSEN, rate=ceiling.posts_per_s / 2)
         classifier.close()
-    return {"ceiling": ceiling, "hop": hop, "half load": half}
+    return {"ceiling": ceiling, "hop": hop, "half load": half}, ratio
 
 
-def embedded(count: int) -> dict[str, Figure]:
+def embedded(count: int) -> tuple[dict[str, Figure], float]:
     given = load.posts(DATA, count)
     classifier = LocalClassifier(ARTIFACTS, len(os.sched_getaffinity(0)))
     setting = Setting(CHOSEN.batch, 0, 2)
     alone = Setting(CHOSEN.batch, 0, 1)
     load.plain_loop(classifier, given[:128], alone)
-    plain, hop = in_turn(
+    plain, hop, ratio = against(
         lambda: load.plain_loop(classifier, given, alone),
         lambda: load.through_memory(classifier, given, setting),
     )
     classifier.close()
-    return {"plain loop": plain, "embedded": hop}
+    return {"plain loop": plain, "embedded": hop}, ratio
 
 
 def sweep(kafka: str, count: int) -> list[tuple[Setting, Figure, Figure]]:
-    """Per setting: throughput over a backlog, and latencies at 30 posts a second."""
+    """Per setting: throughput over a backlog, and latencies at CALM posts a second."""
     given = load.posts(DATA, count)
     rows = []
     with Triton() as server:
@@ -101,7 +115,7 @@ def sweep(kafka: str, count: int) -> list[tuple[Setting, Figure, Figure]]:
         load.plain_loop(classifier, given[:128], CHOSEN)
         for setting in SWEEP:
             full = load.through_kafka(kafka, classifier, given, setting)
-            calm = load.through_kafka(kafka, classifier, given[:150], setting, rate=30)
+            calm = load.through_kafka(kafka, classifier, given[: 4 * CALM], setting, rate=CALM)
             rows.append((setting, full, calm))
             print(_row(setting, full, calm), flush=True)
         classifier.close()
@@ -115,7 +129,7 @@ def _row(setting: Setting, full: Figure, calm: Figure) -> str:
     )
 
 
-HEADER = "batch wait_ms in_flight  posts/s   p50_ms   p99_ms   (latencies at 30 posts/s)"
+HEADER = f"batch wait_ms in_flight  posts/s   p50_ms   p99_ms   (latencies at {CALM} posts/s)"
 
 
 def draw(rows: list[tuple[Setting, Figure, Figure]], where: Path) -> None:
@@ -134,13 +148,16 @@ def draw(rows: list[tuple[Setting, Figure, Figure]], where: Path) -> None:
             left.plot([x for x, _, _ in line], [y for _, y, _ in line], marker="o", label=label)
             right.plot([x for x, _, _ in line], [y for _, _, y in line], marker="o")
     left.set(xlabel="batch size", ylabel="posts/s, backlog", xticks=batches, ylim=(0, None))
-    right.set(xlabel="batch size", ylabel="p99, ms, 30 posts/s", xticks=batches, ylim=(0, None))
+    right.set(
+        xlabel="batch size", ylabel=f"p99, ms, {CALM} posts/s", xticks=batches, ylim=(0, None)
+    )
     left.legend(fontsize=6)
     figure.suptitle(f"Inference hop, Kafka to Kafka: {machine()}", fontsize=9)
     figure.savefig(where, dpi=80)
+    plt.close(figure)
 
 
-def report(found: dict[str, Figure]) -> list[str]:
+def report(found: dict[str, Figure], ratios: dict[str, float]) -> list[str]:
     lines = [f"{'':12} posts/s   p50_ms   p99_ms   (of batches for loops, of posts for hops)"]
     lines += [
         f"{name:12} {f.posts_per_s:7.1f} {f.p50_s * 1000:8.0f} {f.p99_s * 1000:8.0f}"
@@ -149,9 +166,7 @@ def report(found: dict[str, Figure]) -> list[str]:
     bound = CHOSEN.wait_ms / 1000 + 3 * found["ceiling"].p50_s
     return [
         *lines,
-        f"hop / ceiling         {found['hop'].posts_per_s / found['ceiling'].posts_per_s:.2f}",
-        f"embedded / plain loop "
-        f"{found['embedded'].posts_per_s / found['plain loop'].posts_per_s:.2f}",
+        *(f"{name:22} {ratio:.2f}" for name, ratio in ratios.items()),
         f"half load: p99 {found['half load'].p99_s:.3f} s, bound {bound:.3f} s "
         "(wait + 3 x the ceiling's batch)",
         f"GPU: {GPU}",
@@ -162,17 +177,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the inference hop.")
     parser.add_argument("--quick", action="store_true", help="fewer posts, and no sweep")
     quick = parser.parse_args().quick
-    count = 600 if quick else 1500
+    count = 400 if quick else 800
     RESULTS.mkdir(exist_ok=True)
     print(machine(), f"batch {CHOSEN.batch}, wait {CHOSEN.wait_ms} ms, in flight", CHOSEN.in_flight)
     server = KafkaServer().start()
     try:
-        found = embedded(count) | distributed(server.url, count)
-        lines = report(found)
+        here, ratio_here = embedded(count)
+        there, ratio_there = distributed(server.url, count)
+        found = here | there
+        ratios = {"embedded / plain loop": ratio_here, "hop / ceiling": ratio_there}
+        lines = report(found, ratios)
         print("\n".join(lines))
         if not quick:
             print(HEADER)
-            rows = sweep(server.url, 400)
+            rows = sweep(server.url, 300)
             draw(rows, RESULTS / "inference.png")
             table = [HEADER, *(_row(*row) for row in rows)]
             text = "\n".join([machine(), str(CHOSEN), *lines, "", *table])
@@ -180,7 +198,7 @@ def main() -> None:
     finally:
         server.stop()
     figures = {name: asdict(figure) for name, figure in found.items()}
-    print(json.dumps({"bench": "inference", "machine": machine(), **figures, "gpu": GPU}))
+    print(json.dumps({"bench": "inference", "machine": machine(), **figures, **ratios, "gpu": GPU}))
 
 
 if __name__ == "__main__":
