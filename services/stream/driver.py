@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from pydantic import SecretStr
 
 from services.errors import UsageError
@@ -12,6 +15,7 @@ def open_streams(
     url: str,
     *,
     partitions: int = 1,
+    journals: Mapping[str, Path] | None = None,
     security_protocol: str = "PLAINTEXT",
     sasl_mechanism: str = "PLAIN",
     username: str = "",
@@ -22,15 +26,16 @@ def open_streams(
 ) -> Streams:
     """`memory://`, or `kafka://host:port,host:port`.
 
-    `partitions` is for memory streams, which come to be when named. The
+    `partitions` and `journals` are for memory streams, which come to be when named
+    and are kept where a journal (stream to file) says so. The
     security options are Kafka's own; files are PEM. `UsageError` for a URL that
     names no driver, and for credentials that the broker refuses.
     """
-    scheme, _, rest = url.partition("://")
-    if scheme == "memory" and not rest:
+    scheme, mark, rest = url.partition("://")
+    if scheme == "memory" and mark and not rest:
         from services.stream.memory import MemoryStreams
 
-        return MemoryStreams(partitions)
+        return MemoryStreams(partitions, journals=journals)
     if scheme == "kafka" and rest:
         from services.stream.kafka import KafkaStreams
         from services.stream.security import Security

@@ -15,7 +15,9 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from services.stream.journal import Journal
 from services.stream.partitioner import partition_of
 from services.stream.port import ALL_PARTITIONS, Output, Record
 
@@ -72,18 +74,27 @@ class MemoryStreams:
         *,
         capacity: int = 2_000,
         tail: int = 100,
+        journals: Mapping[str, Path] | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """Streams come to be when first named. `tail` counts records of a partition."""
+        """Streams come to be when first named. `tail` counts records of a partition.
+
+        A stream named in `journals` has one partition, and is kept in that file.
+        """
         self._partitions, self._capacity, self._tail = partitions, capacity, tail
         self._clock_ms = clock_ms
         self._streams: dict[str, _Stream] = {}
+        self._journals = {name: Journal(path) for name, path in (journals or {}).items()}
         self.changed = threading.Condition(threading.RLock())
         self.tenures = itertools.count(1)
 
     def stream(self, name: str) -> _Stream:
         with self.changed:
-            if name not in self._streams:
+            if name in self._journals and name not in self._streams:
+                self._streams[name] = made = _Stream(1)
+                made.partitions[0].records.extend(self._journals[name].load(name))
+                made.partitions[0].end = len(made.partitions[0].records)
+            elif name not in self._streams:
                 self._streams[name] = _Stream(self._partitions)
             return self._streams[name]
 
@@ -129,10 +140,15 @@ class MemoryStreams:
         """Forget everything."""
         with self.changed:
             self._streams.clear()
+            for journal in self._journals.values():
+                journal.close()
 
     def append(self, output: Output) -> None:
         with self.changed:
-            stream = self.stream(output.stream)
+            stream, now_ms = self.stream(output.stream), self._clock_ms()
+            journal = self._journals.get(output.stream)
+            if journal is not None:
+                journal.append(output, now_ms)
             for number in _targets(stream, output):
                 place = stream.partitions[number]
                 record = Record(
@@ -141,12 +157,12 @@ class MemoryStreams:
                     place.end,
                     output.key,
                     output.value,
-                    self._clock_ms(),
+                    now_ms,
                     tuple(output.headers),
                 )
                 place.records.append(record)
                 place.end += 1
-                if not stream.groups and len(place.records) > self._tail:
+                if journal is None and not stream.groups and len(place.records) > self._tail:
                     place.records.popleft()
             self.changed.notify_all()
 

@@ -130,6 +130,9 @@ class Streams(Protocol):
     def ends(self, stream: str) -> Mapping[int, int]:
         """Per partition, the offset that the next record will get."""
 
+    def committed(self, stream: str, group: str) -> Mapping[int, int]:
+        """What the group has committed; nothing for a group that was never there."""
+
     def read(self, stream: str, partition: int, start: int, stop: int) -> Sequence[Record]:
         """Records with start <= offset < stop that are still kept, without a group."""
 
