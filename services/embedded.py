@@ -10,7 +10,7 @@ and what comes twice is known by its id.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import Any, Protocol
 
@@ -46,14 +46,17 @@ class Embedded:
         self,
         feeder: Feeder,
         inference: Worker,
-        aggregation: Worker,
+        downstream: Sequence[Worker],
         *,
         checkpoint_s: float = CHECKPOINT_S,
         clock: Callable[[], float] = time.monotonic,
         progress: Callable[[], None] = lambda: None,
     ) -> None:
-        """`progress` is called about as often as anything moves; it must be cheap."""
-        self._feeder, self._inference, self._aggregation = feeder, inference, aggregation
+        """`downstream` read the scores: aggregation, and whoever taps them.
+
+        `progress` is called about as often as anything moves; it must be cheap.
+        """
+        self._feeder, self._inference, self._downstream = feeder, inference, downstream
         self._checkpoint_s, self._clock, self._progress = checkpoint_s, clock, progress
 
     def run(self, stop: Event) -> bool:
@@ -75,16 +78,21 @@ class Embedded:
 
     def health(self) -> Mapping[str, Any]:
         """For `/healthz`: the hops, and whether all are well."""
-        hops = [part.health() for part in (self._feeder, self._inference, self._aggregation)]
+        hops = [self._feeder.health(), self._inference.health()]
+        hops += [worker.health() for worker in self._downstream]
         return {"healthy": all(hop["healthy"] for hop in hops), "hops": hops}
 
     def _open(self) -> None:
         """Consumers first: a stream that no group reads keeps only its tail."""
-        self._aggregation.step()
+        self._step_downstream()
         self._inference.step()
 
+    def _step_downstream(self) -> bool:
+        moved = [worker.step() for worker in self._downstream]
+        return any(moved)
+
     def _round(self) -> None:
-        moved = self._aggregation.step()
+        moved = self._step_downstream()
         moved = self._inference.step() or moved
         moved = self._feeder.step() or moved
         if not moved:
@@ -95,10 +103,12 @@ class Embedded:
 
     def _checkpoint(self) -> None:
         self._inference.run_dry()
-        self._aggregation.run_dry()
+        for worker in self._downstream:
+            worker.run_dry()
         self._feeder.saved()
 
     def _close(self) -> None:
         self._feeder.close()
         self._inference.close()
-        self._aggregation.close()
+        for worker in self._downstream:
+            worker.close()

@@ -21,6 +21,7 @@ from services.aggregation.stage import Options as AggregationOptions
 from services.inference.classifier import Classifier
 from services.inference.stage import InferenceStage
 from services.inference.stage import Options as InferenceOptions
+from services.ingest.scores_file import ScoresFile
 from services.settings import Settings
 from services.store.store import Store, open_store
 from services.stream.driver import open_streams
@@ -167,3 +168,19 @@ def aggregation_worker(settings: Settings, streams: Streams, store: Store) -> Wo
         dead_letters=names.dead_letters,
         limits=Limits(batch_size=AGGREGATION_BATCH, commit_interval_s=COMMIT_S),
     )
+
+
+def scores_worker(settings: Settings, streams: Streams, namespace: str, path: Path) -> Worker:
+    """A tap on the scores of one namespace, into a file."""
+    names = Names.of(settings)
+    return Worker(
+        ScoresFile(path, namespace, names.scores),
+        streams,
+        group=scores_group(settings, namespace),
+        dead_letters=names.dead_letters,
+    )
+
+
+def scores_group(settings: Settings, namespace: str) -> str:
+    """The consumer group of that tap."""
+    return f"{settings.streams_prefix}scores-file.{namespace}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.common import pipeline, settings_of, stop_on_signal
+from services.cli.common import Topics, pipeline, settings_of, stop_on_signal
 from services.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +17,94 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    app.command("replay")(replay)
     app.command("infer")(infer)
     app.command("aggregate")(aggregate)
+
+
+def replay(
+    context: typer.Context,
+    archives: Annotated[
+        list[Path],
+        typer.Argument(help="Files or folders, plain, .gz, .bz2, .zst or .tar; `-`: stdin."),
+    ],
+    topics: Topics = None,
+    media: Annotated[
+        Path | None, typer.Option(help="Folder of the posts' pictures.", show_default=False)
+    ] = None,
+    format: Annotated[
+        str, typer.Option(help="The archive's format. Default: what its content says.")
+    ] = "",
+    columns: Annotated[
+        str, typer.Option(help="For tables: text=body,created_at=date,image=file,...")
+    ] = "",
+    speed: Annotated[str, typer.Option(help="`max`, or how many times real time.")] = "max",
+    start: Annotated[
+        str | None, typer.Option("--from", help="First time, ISO 8601.", show_default=False)
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Time to stop before.", show_default=False)
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option(help="Keeps the figures apart. Default: one per archive.", show_default=False),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the figures here, as JSON.", show_default=False)
+    ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(help="Write each scored post here, a JSON line each.", show_default=False),
+    ] = None,
+) -> None:
+    """Replay ARCHIVES in event-time order, and show the sentiment per topic.
+
+    Reads X/Twitter (API v1.1 and v2), Bluesky Jetstream, Mastodon, and tables
+    (CSV, JSON lines, Parquet). A replay that was broken off goes on when the
+    same command is run again. Live figures are never touched.
+    """
+    from services.cli.replay import run
+    from services.replay import Request
+
+    settings = settings_of(context, topics_file=topics)
+    request = Request(
+        archives=tuple(archives),
+        topics=settings.topics_file,
+        media=media,
+        format=format,
+        columns=columns,
+        speed=_speed(speed),
+        from_ms=_time("--from", start),
+        to_ms=_time("--to", end),
+        namespace=namespace,
+        report=report,
+        scores=scores,
+    )
+    raise typer.Exit(run(settings, request))
+
+
+def _speed(text: str) -> float | None:
+    """None for as fast as it goes."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise UsageError(f"--speed {text}: expected `max`, or a number above 0")
+    return speed
+
+
+def _time(option: str, text: str | None) -> int | None:
+    from services.ingest.times import from_iso
+
+    if text is None:
+        return None
+    try:
+        return from_iso(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: expected a time like 2026-03-17T12:00Z") from error
 
 
 def infer(context: typer.Context) -> None:

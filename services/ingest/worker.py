@@ -73,7 +73,7 @@ class IngestWorker:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`save` keeps the cursor, in the store; `runner_saves` leaves it to `saved`."""
-        self._source, self._names, self._save = source, names, save
+        self.source, self._names, self._save = source, names, save
         self._runner_saves, self._room = runner_saves, room
         self._limits, self._clock, self._now_ms = limits or Limits(), clock, now_ms
         self._sleep = sleep
@@ -97,7 +97,7 @@ class IngestWorker:
             "reason": self._attempts.reason,
             "since_s": round(self._clock() - self._attempts.since_s, 3),
             "stage": STAGE,
-            "source": self._source.name,
+            "source": self.source.name,
         }
 
     def step(self, timeout_s: float = 0.0) -> bool:
@@ -121,7 +121,7 @@ class IngestWorker:
         Raises `Unavailable` when the store is away; the place stays where it was.
         """
         self._writer.flush(self._limits.flush_timeout_s)
-        self._save(self._source.cursor())
+        self._save(self.source.cursor())
 
     def run(self, stop: Event) -> None:
         """Until the source ends or `stop` is set; what was brought is flushed and saved."""
@@ -138,17 +138,17 @@ class IngestWorker:
     def close(self) -> None:
         """Let go of source and streams."""
         self._writer.close()
-        self._source.close()
+        self.source.close()
 
     def _bring(self) -> bool:
         """Read, and queue for writing; the end of the source after everything else."""
         room = min(self._limits.batch_size, self._room())
         if room <= 0 or self._end_sent:
             return False
-        items = self._source.read(room)
+        items = self.source.read(room)
         self._writer.add(self._outputs(items))
-        if self._source.ended:
-            end = encode(End(self._source.namespace))
+        if self.source.ended:
+            end = encode(End(self.source.namespace))
             self._writer.add([Output(self._names.posts, None, end, ALL_PARTITIONS)])
             self._end_sent = True
         metrics.RECORDS_READ.labels(STAGE).inc(len(items))
@@ -175,7 +175,7 @@ class IngestWorker:
             log.warning("more that can't be read is only counted; see `undertone dead-letters`")
         where = {"file": item.file, "member": item.member, "line": str(item.line)}
         headers = tuple((name, text.encode()) for name, text in where.items() if text)
-        stream = f"{self._source.name}:{self._source.namespace}"
+        stream = f"{self.source.name}:{self.source.namespace}"
         record = Record(stream, 0, item.line, None, item.value, self._now_ms(), headers)
         dead = DeadLetter(record, item.reason, item.message)
         return dead_letters.encode(dead, self._names.dead_letters, STAGE)
@@ -189,7 +189,7 @@ class IngestWorker:
         due = self._clock() - self._saved_s >= self._limits.save_interval_s
         if due or self._end_sent or self._unflushed_bytes > self._limits.unflushed_bytes:
             self._attempts.make("flush", self._flush)
-            self._attempts.make("save", self._save, self._source.cursor())
+            self._attempts.make("save", self._save, self.source.cursor())
             self._saved_s = self._clock()
             self._done = self._end_sent
 

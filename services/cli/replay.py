@@ -1,0 +1,89 @@
+"""The face of `undertone replay`: progress while it runs, the figures at the end."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+
+from services.cli.common import stop_on_signal
+from services.cli.show import LOG_EVERY_S, ReplayProgress, notes, topics_table, trend
+from services.ingest.source import Source
+from services.pipeline import is_embedded
+from services.replay import Outcome, Request, Watch, replay
+from services.settings import Settings
+
+
+class Face:
+    """Follows one replay, on standard error; figures go to standard output."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self._progress: ReplayProgress | None = None
+        self._said_s = 0.0
+
+    def started(self, source: Source, namespace: str) -> None:
+        ended = " (counted before)" if source.ended else ""
+        self.console.print(f"Namespace {namespace}{ended}", highlight=False, markup=False)
+        self._progress = ReplayProgress(source, self.console)
+        self._progress.__enter__()
+
+    def moved(self) -> None:
+        if self._progress is not None:
+            self._progress.update()
+
+    def waiting(self, counted: int) -> None:
+        """All is on the stream; others are at work."""
+        self.finished()
+        if time.monotonic() - self._said_s >= LOG_EVERY_S:
+            self._said_s = time.monotonic()
+            self.console.print(
+                f"All posts are on Kafka; {counted:,} counted. Waiting for `undertone infer` and "
+                "`undertone aggregate` (Ctrl-C leaves them to it).",
+                highlight=False,
+            )
+
+    def finished(self) -> None:
+        if self._progress is not None:
+            self._progress.__exit__()
+            self._progress = None
+
+
+def run(settings: Settings, request: Request) -> int:
+    """The exit status: 0 when all is counted, 130 when it was stopped before."""
+    face = Face()
+    with stop_on_signal() as stop:
+        try:
+            outcome = replay(settings, request, stop, Watch(face.started, face.moved, face.waiting))
+        finally:
+            face.finished()
+    _print(outcome)
+    if not outcome.complete:
+        where = "" if is_embedded(settings) else " The other hops go on with what is on Kafka."
+        face.console.print(f"Stopped. The same command goes on from here.{where}", highlight=False)
+        return 130
+    return 0
+
+
+def _print(outcome: Outcome) -> None:
+    console = Console()
+    trends = {
+        topic: trend(outcome.panes[topic], total.first_post_ms, total.last_post_ms)
+        for topic, total in outcome.totals.items()
+        if total.first_post_ms is not None and total.last_post_ms is not None
+    }
+    console.print(topics_table(outcome.namespace, outcome.totals, trends))
+    made = outcome.report
+    console.print(
+        f"{made['posts_read']:,} posts read, {made['posts_matched']:,} matched, "
+        f"{made['scored']:,} scored, {made['duplicates']:,} duplicates, {made['late']:,} late; "
+        f"{made['seconds']:.1f} s, {made['posts_per_second']:,.0f} posts/s",
+        highlight=False,
+    )
+    for line in notes(outcome.counters):
+        console.print(line, highlight=False, markup=False)
+    if outcome.complete:
+        console.print(
+            f"Look again: undertone rolling --namespace {outcome.namespace} --window 1h",
+            highlight=False,
+        )

@@ -1,0 +1,276 @@
+"""One archive from its first line to its figures: what `undertone replay` does.
+
+Embedded, all hops run here. On Kafka this process is the ingest hop: it feeds
+the stream, then waits until the aggregators have counted everything.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from services import pipeline
+from services.embedded import Embedded
+from services.errors import BadRecord, UsageError
+from services.health import HealthServer
+from services.ingest import report
+from services.ingest.fetch import Fetcher
+from services.ingest.replay import ReplayOptions, open_replay
+from services.ingest.source import Counters, Source
+from services.ingest.worker import IngestWorker, Streamed
+from services.records import Post, decode
+from services.settings import Settings
+from services.store.reader import REPLAY, Pane, Reader, Totals
+from services.store.store import Store
+from services.stream import dead_letters
+from services.stream.port import Streams
+from services.stream.worker import Worker
+from services.topics import Topics, load_topics
+
+CURSOR = "replay"
+HOUR_MS = 3_600_000
+SHORT_MS = 48 * HOUR_MS
+"""A replay shorter than this is drawn from panes of a minute."""
+LOOK_S = 0.5
+"""Between two looks at how far the aggregators are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asked for. Times are milliseconds since 1970."""
+
+    archives: tuple[Path, ...]
+    topics: Path
+    media: Path | None = None
+    format: str = ""
+    columns: str = ""
+    speed: float | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+    namespace: str | None = None
+    report: Path | None = None
+    scores: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came out. `complete` is false where it was stopped before the end."""
+
+    namespace: str
+    complete: bool
+    counters: Counters
+    totals: Mapping[str, Totals]
+    panes: Mapping[str, Sequence[Pane]]
+    """By topic, wide or narrow enough to draw the whole replay from."""
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How the caller follows along."""
+
+    started: Callable[[Source, str], None]
+    moved: Callable[[], None]
+    waiting: Callable[[int], None]
+    """On Kafka, all is on the stream: how many posts the aggregators have counted."""
+
+
+def replay(settings: Settings, request: Request, stop: Event, watch: Watch) -> Outcome:
+    """Run it to the end, or until `stop` is set; then it goes on from there when run again."""
+    if request.report is not None:
+        report.check_writable(request.report)
+    topics = load_topics(request.topics)
+    options = _options(settings, request, topics)
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        streams = stack.enter_context(closing(pipeline.make_streams(settings)))
+        store = stack.enter_context(closing(pipeline.make_store(settings)))
+        store.add_namespace(options.namespace, REPLAY, pipeline.clock_ms())
+        source = open_replay(
+            options,
+            topics,
+            cursor=store.load_cursor(options.namespace, CURSOR) or b"",
+            fetch=_fetch(settings, stack),
+        )
+        before = source.counters.posts_read
+        watch.started(source, options.namespace)
+        run = _Run(settings, streams, store, stop, watch)
+        embedded = pipeline.is_embedded(settings)
+        taps = []
+        if request.scores is not None:
+            taps.append(
+                pipeline.scores_worker(settings, streams, options.namespace, request.scores)
+            )
+        feeder = _feeder(run, source, embedded=embedded)
+        complete = (_embedded if embedded else _distributed)(run, feeder, taps)
+        totals = totals_of(Reader(store), options.namespace)
+        made = report.build(
+            source.counters,
+            totals,
+            seconds=time.monotonic() - begun,
+            posts_this_run=source.counters.posts_read - before,
+            refused_later=_refused_later(settings, streams, options.namespace),
+        )
+        if request.report is not None and complete:
+            report.write(request.report, made)
+        panes = _panes(Reader(store), options.namespace, totals)
+        return Outcome(options.namespace, complete, source.counters, totals, panes, made)
+
+
+def _options(settings: Settings, request: Request, topics: Topics) -> ReplayOptions:
+    """The same files, topics and options go by the same name, so that a repeat goes on."""
+    options = ReplayOptions(
+        archives=request.archives,
+        namespace="",
+        workspace=settings.data_dir / "replays",
+        media=request.media,
+        format=request.format,
+        columns=request.columns,
+        speed=request.speed,
+        from_ms=request.from_ms,
+        to_ms=request.to_ms,
+        topics_digest=_digest(topics),
+    )
+    namespace = request.namespace
+    if namespace is None:
+        stem = re.sub(r"[^\w.-]+", "-", request.archives[0].name.partition(".")[0], flags=re.ASCII)
+        namespace = f"replay-{stem[:40].strip('-') or 'stdin'}-{options.fingerprint()[:8]}"
+    if namespace == settings.namespace:
+        raise UsageError(f"{namespace!r} is the live namespace: a replay needs one of its own")
+    return replace(options, namespace=namespace, workspace=options.workspace / namespace)
+
+
+def _digest(topics: Topics) -> str:
+    rows = [(t.name, t.query, t.text_only, t.reposts) for t in topics]
+    return blake2b(repr(rows).encode(), digest_size=8).hexdigest()
+
+
+def _fetch(settings: Settings, stack: ExitStack) -> Any:
+    """A fetcher where archives may be completed from the network."""
+    if settings.media_fetch != "always":
+        return None
+    return stack.enter_context(closing(Fetcher())).fetch_many
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What both ways of running share."""
+
+    settings: Settings
+    streams: Streams
+    store: Store
+    stop: Event
+    watch: Watch
+
+
+def _feeder(run: _Run, source: Source, *, embedded: bool) -> IngestWorker:
+    names = pipeline.Names.of(run.settings)
+    return IngestWorker(
+        source,
+        run.streams,
+        Streamed(names.posts, names.dead_letters),
+        lambda cursor: run.store.save_cursor(source.namespace, CURSOR, cursor),
+        runner_saves=embedded,
+        room=lambda: run.streams.room(names.posts),
+    )
+
+
+def _embedded(run: _Run, feeder: IngestWorker, taps: Sequence[Worker]) -> bool:
+    with ExitStack() as stack:
+        classifier = stack.enter_context(closing(pipeline.make_classifier(run.settings)))
+        aggregation = pipeline.aggregation_worker(run.settings, run.streams, run.store)
+        runner = Embedded(
+            feeder,
+            pipeline.inference_worker(run.settings, run.streams, classifier),
+            [*taps, aggregation],
+            progress=run.watch.moved,
+        )
+        serve_health(run.settings, stack, runner.health)
+        return runner.run(run.stop)
+
+
+def _distributed(run: _Run, feeder: IngestWorker, taps: Sequence[Worker]) -> bool:
+    """Feed, then wait for the aggregators' word that everything is counted."""
+    with ExitStack() as stack:
+        for tap in taps:
+            stack.callback(tap.close)
+        serve_health(run.settings, stack, feeder.health)
+        with closing(feeder):
+            while not (feeder.done or run.stop.is_set()):
+                feeder.step(0.25)
+                _step(taps, 0.0)
+                run.watch.moved()
+        reader, namespace = Reader(run.store), feeder.source.namespace
+        while not run.stop.is_set():
+            if reader.watermark(namespace).ended:
+                return _finish(run, taps, namespace)
+            counted = sum(found.sums.count for found in totals_of(reader, namespace).values())
+            run.watch.waiting(counted)
+            if not _step(taps, LOOK_S):
+                run.stop.wait(LOOK_S)
+    return False
+
+
+def _step(taps: Sequence[Worker], timeout_s: float) -> bool:
+    moved = [tap.step(timeout_s) for tap in taps]
+    return any(moved)
+
+
+def _finish(run: _Run, taps: Sequence[Worker], namespace: str) -> bool:
+    """Let the taps read what was counted; false if stopped before that."""
+    scores = pipeline.Names.of(run.settings).scores
+    group = pipeline.scores_group(run.settings, namespace)
+    ends = run.streams.ends(scores) if taps else {}
+    while not run.stop.is_set():
+        done = run.streams.committed(scores, group) if taps else {}
+        if all(done.get(partition, 0) >= end for partition, end in ends.items()):
+            return True
+        _step(taps, LOOK_S)
+    return False
+
+
+def serve_health(settings: Settings, stack: ExitStack, health: Callable[[], Any]) -> None:
+    """`/healthz` and `/metrics`, where the settings ask for them."""
+    if settings.metrics_port is not None:
+        server = HealthServer(settings.metrics_host, settings.metrics_port, health)
+        stack.callback(server.close)
+
+
+def totals_of(reader: Reader, namespace: str) -> dict[str, Totals]:
+    """Every topic's totals."""
+    return {topic: reader.totals(namespace, topic) for topic in reader.topics(namespace)}
+
+
+def _panes(
+    reader: Reader, namespace: str, totals: Mapping[str, Totals]
+) -> dict[str, Sequence[Pane]]:
+    panes: dict[str, Sequence[Pane]] = {}
+    for topic, total in totals.items():
+        first, last = total.first_post_ms, total.last_post_ms
+        if first is not None and last is not None:
+            width = "1m" if last - first < SHORT_MS else "1h"
+            panes[topic] = reader.series(namespace, topic, width, first - HOUR_MS, last + 1)
+    return panes
+
+
+def _refused_later(settings: Settings, streams: Streams, namespace: str) -> int:
+    """Posts of this namespace that a hop behind ingest could not process, times their topics."""
+    stream = pipeline.Names.of(settings).dead_letters
+    seen: dict[str, int] = {}
+    for partition, end in streams.ends(stream).items():
+        for record in streams.read(stream, partition, 0, end):
+            original = dead_letters.decode(record).record
+            try:
+                value = decode(original.value)
+            except BadRecord:
+                continue
+            if isinstance(value, Post) and value.namespace == namespace:
+                seen[value.id] = len(value.topics)
+    return sum(seen.values())
