@@ -23,6 +23,7 @@ from typing import Any
 from services import metrics
 from services.errors import BadRecord, Unavailable, UsageError
 from services.stream.kafka_client import (
+    COORDINATOR_COMING,
     REBALANCING,
     CooperativeStickyAssignor,
     KafkaAdminClient,
@@ -30,6 +31,7 @@ from services.stream.kafka_client import (
     KafkaProducer,
     MemberState,
     OffsetAndMetadata,
+    OffsetSpec,
     Tenures,
     TopicPartition,
     abandon,
@@ -118,18 +120,28 @@ class KafkaStreams:
 
     def ends(self, stream: str) -> Mapping[int, int]:
         places = [TopicPartition(stream, n) for n in range(self.partitions(stream))]
-        with self._lock, self.calls():
-            found = self._reader().end_offsets(places, timeout_ms=int(CALL_S * 1000))
+        found = self._offsets(places, OffsetSpec.LATEST)
         return {place.partition: offset for place, offset in found.items()}
+
+    def _offsets(
+        self, places: Sequence[TopicPartition], which: OffsetSpec
+    ) -> dict[TopicPartition, int]:
+        """First or next offset of each, asked as admin: a consumer forgets partitions just made."""
+        with self._lock, self.calls():
+            found = self._admin().list_partition_offsets(
+                dict.fromkeys(places, which), timeout_ms=int(CALL_S * 1000)
+            )
+        return {place: answer.offset for place, answer in found.items()}
 
     def read(self, stream: str, partition: int, start: int, stop: int) -> Sequence[Record]:
         place = TopicPartition(stream, partition)
+        start = max(start, self._offsets([place], OffsetSpec.EARLIEST)[place])
+        stop = min(stop, self._offsets([place], OffsetSpec.LATEST)[place])
         records: list[Record] = []
+        if start >= stop:
+            return records
         with self._lock, self.calls():
             reader = self._reader()
-            first = reader.beginning_offsets([place], timeout_ms=int(CALL_S * 1000))[place]
-            end = reader.end_offsets([place], timeout_ms=int(CALL_S * 1000))[place]
-            start, stop = max(start, first), min(stop, end)
             reader.assign([place])
             reader.seek(place, start)
             deadline = time.monotonic() + CALL_S
@@ -190,8 +202,16 @@ class KafkaStreams:
 
     def committed(self, stream: str, group: str) -> Mapping[int, int]:
         """What the group has committed; nothing for a group that was never there."""
+        deadline = time.monotonic() + CALL_S
         with self._lock, self.calls():
-            found = self._admin().list_group_offsets(group).get(group, {})
+            while True:
+                try:
+                    found = self._admin().list_group_offsets(group).get(group, {})
+                    break
+                except COORDINATOR_COMING:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.1)
         return {p.partition: o.offset for p, o in found.items() if p.topic == stream}
 
     def lag(self, stream: str, group: str) -> Mapping[int, int]:
@@ -386,7 +406,10 @@ class Consumer:
             return
         places = list(self._inner.assignment()) or [TopicPartition(self._stream, 0)]
         with self._streams.calls():
-            ends = self._inner.end_offsets(places, timeout_ms=2000)
+            try:
+                ends = self._inner.end_offsets(places, timeout_ms=2000)
+            except KeyError:  # of a partition so new that the library has not heard of it
+                return
         self._looked_s = time.monotonic()
         for place in self._inner.assignment():
             position = self._inner.position(place, timeout_ms=0) or 0

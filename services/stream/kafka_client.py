@@ -32,11 +32,13 @@ from kafka import errors as kafka_errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.net.compat import KafkaNetClient
 from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
+from kafka.protocol.consumer import OffsetSpec
 from kafka.structs import MemberState, OffsetAndMetadata
 
 from services.errors import Unavailable, UsageError
 
 __all__ = [
+    "COORDINATOR_COMING",
     "REBALANCING",
     "CooperativeStickyAssignor",
     "KafkaAdminClient",
@@ -44,6 +46,7 @@ __all__ = [
     "KafkaProducer",
     "MemberState",
     "OffsetAndMetadata",
+    "OffsetSpec",
     "Tenures",
     "TopicPartition",
     "abandon",
@@ -74,6 +77,12 @@ REBALANCING = (
     kafka_errors.UnknownMemberIdError,
 )
 """The group shares its partitions out anew, perhaps without us: poll again."""
+COORDINATOR_COMING = (
+    kafka_errors.CoordinatorNotAvailableError,
+    kafka_errors.CoordinatorLoadInProgressError,
+    kafka_errors.NotCoordinatorError,
+)
+"""The broker makes up its mind who looks after the group, as at its first start."""
 
 
 @contextmanager
