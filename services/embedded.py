@@ -40,11 +40,11 @@ class Feeder(Protocol):
 
 
 class Embedded:
-    """Runs ingest, inference and aggregation until the source is through or `stop` is set."""
+    """Runs ingest, inference and aggregation until all sources are through or `stop` is set."""
 
     def __init__(
         self,
-        feeder: Feeder,
+        feeders: Sequence[Feeder],
         inference: Worker,
         downstream: Sequence[Worker],
         *,
@@ -56,15 +56,15 @@ class Embedded:
 
         `progress` is called about as often as anything moves; it must be cheap.
         """
-        self._feeder, self._inference, self._downstream = feeder, inference, downstream
+        self._feeders, self._inference, self._downstream = feeders, inference, downstream
         self._checkpoint_s, self._clock, self._progress = checkpoint_s, clock, progress
 
     def run(self, stop: Event) -> bool:
-        """Whether the source was brought to its end (not stopped before)."""
+        """Whether every source was brought to its end (not stopped before)."""
         try:
             self._open()
             due_s = self._clock() + self._checkpoint_s
-            while not (stop.is_set() or self._feeder.done):
+            while not (stop.is_set() or self._done()):
                 self._round()
                 self._progress()
                 if self._clock() >= due_s:
@@ -72,13 +72,13 @@ class Embedded:
                     due_s = self._clock() + self._checkpoint_s
             self._checkpoint()
             self._progress()
-            return self._feeder.done
+            return self._done()
         finally:
             self._close()
 
     def health(self) -> Mapping[str, Any]:
         """For `/healthz`: the hops, and whether all are well."""
-        hops = [self._feeder.health(), self._inference.health()]
+        hops = [*(feeder.health() for feeder in self._feeders), self._inference.health()]
         hops += [worker.health() for worker in self._downstream]
         return {"healthy": all(hop["healthy"] for hop in hops), "hops": hops}
 
@@ -94,21 +94,29 @@ class Embedded:
     def _round(self) -> None:
         moved = self._step_downstream()
         moved = self._inference.step() or moved
-        moved = self._feeder.step() or moved
-        if not moved:
-            if self._inference.busy:
-                self._inference.step(IDLE_S)
-            else:
-                self._feeder.step(IDLE_S)
+        moved = self._feed(0.0) or moved
+        if not moved and self._inference.busy:
+            self._inference.step(IDLE_S)
+        elif not moved:
+            self._feed(IDLE_S / len(self._feeders))
+
+    def _feed(self, timeout_s: float) -> bool:
+        moved = [feeder.step(timeout_s) for feeder in self._feeders if not feeder.done]
+        return any(moved)
+
+    def _done(self) -> bool:
+        return all(feeder.done for feeder in self._feeders)
 
     def _checkpoint(self) -> None:
         self._inference.run_dry()
         for worker in self._downstream:
             worker.run_dry()
-        self._feeder.saved()
+        for feeder in self._feeders:
+            feeder.saved()
 
     def _close(self) -> None:
-        self._feeder.close()
+        for feeder in self._feeders:
+            feeder.close()
         self._inference.close()
         for worker in self._downstream:
             worker.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -12,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from services import metrics as metrics  # declares what /metrics answers
 from services.errors import UsageError
+from services.settings import Settings
 
 Health = Callable[[], Mapping[str, Any]]
 """What `/healthz` answers: at least `healthy` (bool), and why not where it is false."""
@@ -42,6 +44,12 @@ class HealthServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def serve_health(settings: Settings, stack: ExitStack, health: Health) -> None:
+    """Serve it until `stack` ends, where the settings ask for that."""
+    if settings.metrics_port is not None:
+        stack.callback(HealthServer(settings.metrics_host, settings.metrics_port, health).close)
 
 
 def _handler(health: Health) -> type[BaseHTTPRequestHandler]:

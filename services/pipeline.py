@@ -68,6 +68,7 @@ def make_streams(settings: Settings) -> Streams:
     return open_streams(
         settings.streams_url,
         partitions=1,
+        journals={Names.of(settings).dead_letters: settings.data_dir / "dead-letters.journal"},
         security_protocol=settings.kafka_security_protocol,
         sasl_mechanism=settings.kafka_sasl_mechanism,
         username=settings.kafka_username or "",

@@ -19,7 +19,7 @@ from typing import Any
 from services import pipeline
 from services.embedded import Embedded
 from services.errors import BadRecord, UsageError
-from services.health import HealthServer
+from services.health import serve_health
 from services.ingest import report
 from services.ingest.fetch import Fetcher
 from services.ingest.replay import ReplayOptions, open_replay
@@ -187,7 +187,7 @@ def _embedded(run: _Run, feeder: IngestWorker, taps: Sequence[Worker]) -> bool:
         classifier = stack.enter_context(closing(pipeline.make_classifier(run.settings)))
         aggregation = pipeline.aggregation_worker(run.settings, run.streams, run.store)
         runner = Embedded(
-            feeder,
+            [feeder],
             pipeline.inference_worker(run.settings, run.streams, classifier),
             [*taps, aggregation],
             progress=run.watch.moved,
@@ -234,13 +234,6 @@ def _finish(run: _Run, taps: Sequence[Worker], namespace: str) -> bool:
             return True
         _step(taps, LOOK_S)
     return False
-
-
-def serve_health(settings: Settings, stack: ExitStack, health: Callable[[], Any]) -> None:
-    """`/healthz` and `/metrics`, where the settings ask for them."""
-    if settings.metrics_port is not None:
-        server = HealthServer(settings.metrics_host, settings.metrics_port, health)
-        stack.callback(server.close)
 
 
 def totals_of(reader: Reader, namespace: str) -> dict[str, Totals]:

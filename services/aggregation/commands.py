@@ -61,7 +61,7 @@ def rolling_command(
         answer = {"namespace": namespace, "window": window, "topics": rows}
         console.print_json(json.dumps(answer, ensure_ascii=False), indent=None)
     else:
-        console.print(_rolling_table(rows, namespace, window))
+        console.print(rolling_table(rows, namespace, window))
 
 
 def _topics(reader: Reader, namespace: str, topic: str | None) -> Sequence[str]:
@@ -78,7 +78,8 @@ def _topics(reader: Reader, namespace: str, topic: str | None) -> Sequence[str]:
     return [topic]
 
 
-def _rolling_table(rows: Mapping[str, Mapping[str, Any]], namespace: str, window: str) -> Table:
+def rolling_table(rows: Mapping[str, Mapping[str, Any]], namespace: str, window: str) -> Table:
+    """One line a topic; `rows` are its figures in the window."""
     ends = [row["end_ms"] for row in rows.values()]
     until = f" to {_time(max(ends))}" if ends else ""
     table = Table(title=f"{escape(namespace)}: {window}{until}")

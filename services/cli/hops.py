@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     app.command("replay")(replay)
+    app.command("run")(run)
+    app.command("ingest")(ingest)
     app.command("infer")(infer)
     app.command("aggregate")(aggregate)
 
@@ -107,6 +109,43 @@ def _time(option: str, text: str | None) -> int | None:
         raise UsageError(f"{option} {text}: expected a time like 2026-03-17T12:00Z") from error
 
 
+def run(
+    context: typer.Context,
+    source: Annotated[
+        list[str],
+        typer.Option(help="bluesky (needs no account), mastodon or x. May be repeated."),
+    ],
+    topics: Topics = None,
+    window: Annotated[str, typer.Option(help="What is shown: 1m, 5m, 15m, 1h, 24h.")] = "5m",
+) -> None:
+    """Watch live posts: all hops in this process, no server to install. Ctrl-C ends it.
+
+    What was counted stays; the next run goes on where this one ended.
+    """
+    from services import live
+    from services.cli.live import LiveTable
+
+    settings = settings_of(context, topics_file=topics)
+    if not pipeline().is_embedded(settings):
+        raise UsageError("run has all hops in one process; on Kafka: undertone ingest, infer, ...")
+    with stop_on_signal() as stop, LiveTable(settings.namespace, window) as table:
+        live.run(settings, source, settings.topics_file, stop, table.update)
+
+
+def ingest(
+    context: typer.Context,
+    source: Annotated[str, typer.Option(help="bluesky (needs no account), mastodon or x.")],
+    topics: Topics = None,
+) -> None:
+    """Run the ingest hop: posts of one live source to Kafka. Archives: undertone replay."""
+    from services import live
+
+    settings = settings_of(context, topics_file=topics)
+    _needs_kafka(settings, "ingest")
+    with stop_on_signal() as stop:
+        live.ingest(settings, source, settings.topics_file, stop)
+
+
 def infer(context: typer.Context) -> None:
     """Run the inference hop: posts from Kafka to the networks, scores to Kafka.
 
@@ -143,10 +182,8 @@ def _needs_kafka(settings: Settings, command: str) -> None:
 
 def _run(settings: Settings, worker: Worker) -> None:
     """Until a signal; then drain, commit, leave the group."""
-    from services.health import HealthServer
+    from services.health import serve_health
 
     with stop_on_signal() as stop, ExitStack() as stack:
-        if settings.metrics_port is not None:
-            server = HealthServer(settings.metrics_host, settings.metrics_port, worker.health)
-            stack.callback(server.close)
+        serve_health(settings, stack, worker.health)
         worker.run(stop)

@@ -2,17 +2,159 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from services.cli.common import Topics, pipeline, settings_of
+
+if TYPE_CHECKING:
+    from services.stream.port import Streams
+
 topics = typer.Typer(no_args_is_help=True, help="Check a topics file, and try it on a text.")
 
 
+streams = typer.Typer(no_args_is_help=True, help="Create and list the streams on Kafka.")
+letters = typer.Typer(
+    no_args_is_help=True, help="Records that could not be processed: look, mend, send back, drop."
+)
+
+Ids = Annotated[list[str] | None, typer.Argument(help="Their ids, as `list` shows them.")]
+Reason = Annotated[str | None, typer.Option(help="All of this reason.", show_default=False)]
+All = Annotated[bool, typer.Option("--all", help="All that wait.")]
+
+
 def register(app: typer.Typer) -> None:
+    app.command("check")(check)
     app.add_typer(topics, name="topics")
+    app.add_typer(streams, name="streams")
+    app.add_typer(letters, name="dead-letters")
+
+
+def check(
+    context: typer.Context,
+    file: Topics = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All findings, as JSON.")] = False,
+) -> None:
+    """Say whether every server and file is there and right, and how to mend what is not."""
+    from services.check import check_command
+
+    settings = settings_of(context, topics_file=file)
+    raise typer.Exit(check_command(settings, Console(), as_json=as_json))
+
+
+@streams.command("create")
+def streams_create(
+    context: typer.Context,
+    partitions: Annotated[
+        int | None, typer.Option(help="Of posts and scores each.", show_default=False)
+    ] = None,
+    replication: Annotated[
+        int | None, typer.Option(help="Copies of each; 3 in production.", show_default=False)
+    ] = None,
+    retention_h: Annotated[
+        int | None, typer.Option(help="Hours that records are kept.", show_default=False)
+    ] = None,
+) -> None:
+    """Make the streams that are not there; add partitions to those with fewer."""
+    from services.stream import commands
+
+    settings = settings_of(
+        context, partitions=partitions, replication=replication, retention_h=retention_h
+    )
+    names = pipeline().Names.of(settings)
+    counts = {
+        names.posts: settings.partitions,
+        names.scores: settings.partitions,
+        names.dead_letters: 1,
+        names.alerts: 1,
+    }
+    with closing(pipeline().make_streams(settings)) as found:
+        commands.create_streams(
+            found,
+            counts,
+            Console(),
+            replication=settings.replication,
+            retention_h=settings.retention_h,
+        )
+
+
+@streams.command("list")
+def streams_list(context: typer.Context) -> None:
+    """Show the streams, and how far behind their readers are."""
+    from services.stream import commands
+
+    settings = settings_of(context)
+    names, prefix = pipeline().Names.of(settings), settings.streams_prefix
+    groups = {names.posts: f"{prefix}inference", names.scores: f"{prefix}aggregation"}
+    with closing(pipeline().make_streams(settings)) as found:
+        commands.list_streams(found, Console(), prefix=prefix, groups=groups)
+
+
+@contextmanager
+def _letters(context: typer.Context) -> Iterator[tuple[Streams, str]]:
+    settings = settings_of(context)
+    with closing(pipeline().make_streams(settings)) as found:
+        yield found, pipeline().Names.of(settings).dead_letters
+
+
+@letters.command("list")
+def letters_list(
+    context: typer.Context,
+    reason: Reason = None,
+    limit: Annotated[int, typer.Option(help="How many, newest last.", min=1)] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line each.")] = False,
+) -> None:
+    """List what waits, and how many there are of each reason."""
+    from services.stream import commands
+
+    with _letters(context) as (found, stream):
+        commands.list_letters(found, stream, Console(), reason=reason, limit=limit, as_json=as_json)
+
+
+@letters.command("show")
+def letters_show(
+    context: typer.Context,
+    letter: Annotated[str, typer.Argument(metavar="ID", help="Its id, as `list` shows it.")],
+    raw: Annotated[bool, typer.Option("--raw", help="The original bytes alone.")] = False,
+) -> None:
+    """Show one whole: original record, reason, position."""
+    from services.stream import commands
+
+    with _letters(context) as (found, stream):
+        if raw:
+            sys.stdout.buffer.write(commands.raw_letter(found, stream, letter))
+        else:
+            commands.show_letter(found, stream, Console(), letter)
+
+
+@letters.command("replay")
+def letters_replay(
+    context: typer.Context, ids: Ids = None, reason: Reason = None, everything: All = False
+) -> None:
+    """Send them back, byte for byte, to the streams they came from."""
+    from services.stream import commands
+
+    with _letters(context) as (found, stream):
+        chosen = commands.choose(found, stream, ids or [], reason=reason, everything=everything)
+        commands.replay_letters(found, stream, Console(), chosen)
+
+
+@letters.command("drop")
+def letters_drop(
+    context: typer.Context, ids: Ids = None, reason: Reason = None, everything: All = False
+) -> None:
+    """Be done with them: they are not shown or sent back any more."""
+    from services.stream import commands
+
+    with _letters(context) as (found, stream):
+        chosen = commands.choose(found, stream, ids or [], reason=reason, everything=everything)
+        commands.drop_letters(found, stream, Console(), chosen)
 
 
 @topics.command("check")

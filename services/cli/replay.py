@@ -79,9 +79,10 @@ def _print(outcome: Outcome) -> None:
         f"{made['scored']:,} scored, {made['duplicates']:,} duplicates, {made['late']:,} late; "
         f"{made['seconds']:.1f} s, {made['posts_per_second']:,.0f} posts/s",
         highlight=False,
+        soft_wrap=True,
     )
     for line in notes(outcome.counters):
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     if outcome.complete:
         console.print(
             f"Look again: undertone rolling --namespace {outcome.namespace} --window 1h",

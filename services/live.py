@@ -1,0 +1,88 @@
+"""Live sources: all hops in this process, or the ingest hop alone in front of Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from threading import Event
+
+from services import pipeline
+from services.embedded import Embedded
+from services.health import serve_health
+from services.ingest.fetch import Fetcher
+from services.ingest.sources import open_live
+from services.ingest.worker import IngestWorker, Streamed
+from services.settings import Settings
+from services.store.reader import LIVE
+from services.store.store import Store
+from services.stream.port import Streams
+from services.topics import TopicsFile
+
+
+def run(
+    settings: Settings,
+    sources: Sequence[str],
+    topics: Path,
+    stop: Event,
+    progress: Callable[[Store], None],
+) -> None:
+    """`undertone run`: posts of live sources to rolling sentiment, until `stop` is set."""
+    with ExitStack() as stack:
+        streams, store = _open(settings, stack)
+        feeders = _feeders(settings, sources, topics, streams, store, stack, embedded=True)
+        classifier = stack.enter_context(closing(pipeline.make_classifier(settings)))
+        runner = Embedded(
+            feeders,
+            pipeline.inference_worker(settings, streams, classifier),
+            [pipeline.aggregation_worker(settings, streams, store)],
+            progress=lambda: progress(store),
+        )
+        serve_health(settings, stack, runner.health)
+        runner.run(stop)
+
+
+def ingest(settings: Settings, source: str, topics: Path, stop: Event) -> None:
+    """`undertone ingest`: posts of one live source to Kafka, until `stop` is set."""
+    with ExitStack() as stack:
+        streams, store = _open(settings, stack)
+        (feeder,) = _feeders(settings, [source], topics, streams, store, stack, embedded=False)
+        serve_health(settings, stack, feeder.health)
+        feeder.run(stop)
+
+
+def _open(settings: Settings, stack: ExitStack) -> tuple[Streams, Store]:
+    streams = stack.enter_context(closing(pipeline.make_streams(settings)))
+    store = stack.enter_context(closing(pipeline.make_store(settings)))
+    store.add_namespace(settings.namespace, LIVE, pipeline.clock_ms())
+    return streams, store
+
+
+def _feeders(
+    settings: Settings,
+    sources: Sequence[str],
+    topics: Path,
+    streams: Streams,
+    store: Store,
+    stack: ExitStack,
+    *,
+    embedded: bool,
+) -> list[IngestWorker]:
+    """One worker a source; they share the topics and the fetcher of pictures."""
+    names = pipeline.Names.of(settings)
+    current = TopicsFile(topics).current
+    fetcher = None
+    if settings.media_fetch != "never":
+        fetcher = stack.enter_context(closing(Fetcher()))
+
+    def feeder(name: str) -> IngestWorker:
+        return IngestWorker(
+            open_live(name, settings, store, current, pipeline.clock_ms, fetcher),
+            streams,
+            Streamed(names.posts, names.dead_letters),
+            lambda cursor: store.save_cursor(settings.namespace, name, cursor),
+            runner_saves=embedded,
+            room=lambda: streams.room(names.posts),
+        )
+
+    return [feeder(name) for name in dict.fromkeys(sources)]
