@@ -136,6 +136,7 @@ class JetstreamSocket:
             ) as socket:
                 self._socket = socket
                 self._watch.connected(host)
+                self._newest_us = self._newest_us or self._watch.clock_ms() * 1000
                 while not self._live.stopped.is_set():
                     chunk = self._chunk(socket)
                     if not begun:
@@ -178,8 +179,8 @@ class JetstreamSocket:
         if not first_us:
             return False
         self._cursor_host = host
-        if not self._newest_us:
-            return True
+        if not self._cause:
+            return True  # the first connection of all: nothing came before
         lost = first_us > self._newest_us + int(self._tuning.quiet_s * 1e6)
         now_ms = self._watch.clock_ms()
         if lost:

@@ -178,7 +178,8 @@ class MastodonSocket:
 
     def _caught_up(self) -> int:
         """Everything since the last status we saw; how far it reached is noted as a gap."""
-        if not self._newest:
+        if not self._newest:  # the first connection of all: from now on
+            self._newest = self._watch.clock_ms() << 16
             return 0
         from_ms, now_ms = self._newest >> 16, self._watch.clock_ms()
         at = max(0, self._newest - (int(self._tuning.rewind_s * 1000) << 16))

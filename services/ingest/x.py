@@ -67,6 +67,7 @@ def x(
         budget,
         cursor=str(place(cursor).position or ""),
         options=options or Options(backfill=account.backfill),
+        version=topics,
     )
     return LiveSource(NAME, socket, Events(), watch, wiring, cursor)
 

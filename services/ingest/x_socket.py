@@ -22,7 +22,7 @@ from typing import Any
 from services.errors import UsageError
 from services.ingest.gaps import Watch
 from services.ingest.live import Backoff, Ended, Live, Message
-from services.ingest.times import from_snowflake
+from services.ingest.times import X_EPOCH_MS, from_snowflake
 from services.ingest.x_api import HTTP, NETWORK, RATE, Stream, XApi, XFailed
 from services.ingest.x_budget import Budget
 from services.ingest.x_rules import Rule, changes
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 SEARCHABLE_MS = 7 * 86_400_000 - 3_600_000
 """Recent search reaches back seven days; an hour less, so as not to be refused at the edge."""
 BACKFILL_MINUTES = 5
+CLOCKS_MS = 30_000
+"""X's clock and ours may differ by this much."""
 PAUSES: dict[str, Callable[[int], float]] = {
     NETWORK: lambda count: min(0.25 * count, 16.0),
     HTTP: lambda count: min(5.0 * 2.0**count, 320.0),
@@ -63,8 +65,13 @@ class XSocket:
         *,
         cursor: str = "",
         options: Options | None = None,
+        version: Callable[[], object] = lambda: None,
     ) -> None:
-        """`rules` says what is wanted now; it is asked before each connection."""
+        """`rules` says what is wanted now; asked before each connection.
+
+        A new one is made when `version` gives another object than before.
+        """
+        self._version, self._current = version, version()
         self._watch, self._api, self._rules, self._budget = watch, api, rules, budget
         self._options = options or Options()
         self._newest = int(cursor) if cursor else 0
@@ -84,12 +91,12 @@ class XSocket:
 
     def take(self, most: int, timeout_s: float) -> list[Message]:
         """The next messages; empty after `timeout_s` without any."""
+        version = self._version()
+        if version is not self._current:
+            self._current = version
+            if self._stream is not None:
+                self._stream.end("rules_changed")
         return self._live.take(most, timeout_s)
-
-    def rules_changed(self) -> None:
-        """The topics are others now: a new connection asks for them."""
-        if self._stream is not None:
-            self._stream.end("rules_changed")
 
     def close(self) -> None:
         self._live.stop()
@@ -140,6 +147,8 @@ class XSocket:
         self._watch.connected(self.host)
         if self._newest:
             self._catch_up()
+        else:  # the first connection of all: from now on, as far as clocks agree
+            self._newest = (self._watch.clock_ms() - CLOCKS_MS - X_EPOCH_MS) << 22
         self._cause = ""
 
     def _line(self, raw: bytes) -> bool:

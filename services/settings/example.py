@@ -22,6 +22,7 @@ SECTIONS: Final = {
     "triton_tls": "Triton",
     "store_username": "Redis or Valkey",
     "media_fetch": "Pictures",
+    "bluesky_hosts": "Live sources",
     "metrics_host": "Health and metrics of each process",
 }
 """The first setting of each section."""

@@ -2,10 +2,11 @@
 
     ut:{live}:sources              hash    source -> status as JSON (services.ingest.gaps)
     ut:{live}:account:<account>    set     posts of the account that matched, 3 days
+    ut:{live}:spend                hash    "x:2026-11" -> posts read in that month
     ut:{live}:original:<id>        string  a post that matched, for its reposts, a day
 
-The second answers the platform's word that a post or an account is gone
-(services.ingest.removals). It is kept as long as any words of a post are.
+The accounts answer the platform's word that a post or an account is gone
+(services.ingest.removals). They are kept as long as any words of a post are.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ def statuses(client: Client, namespace: str) -> dict[str, bytes]:
     """Per source, what it last said of itself (JSON)."""
     held = client.call("HGETALL", schema.namespace_prefix(namespace) + "sources")
     return {name.decode(): value for name, value in held.items()}
+
+
+def spend(client: Client, namespace: str, source: str, month: str, posts: int) -> int:
+    """Count posts that were paid for; the month's sum, over all restarts and workers."""
+    key = schema.namespace_prefix(namespace) + "spend"
+    return int(client.call("HINCRBY", key, f"{source}:{month}", posts))
 
 
 class Accounts:

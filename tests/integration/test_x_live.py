@@ -215,6 +215,29 @@ def test_refusals_are_the_operators_to_mend(server: XServer) -> None:
         source(server, topics=parse_topics("topics: {t: 'lang:en'}", "t"))
 
 
+def test_edited_topics_become_rules_without_a_restart(server: XServer) -> None:
+    now = [TOPICS]
+    running = x(
+        Wiring("live", lambda: now[0], now_ms),
+        account(server),
+        lambda: now[0],
+        Meter(),
+        options=FAST,
+    )
+    connected(server)
+    now[0] = parse_topics("topics: {initech: {query: initech, text_only: true}}", "t")
+    until = time.monotonic() + 10
+    while {r["value"] for r in server.rules.values()} != {"initech"}:
+        assert time.monotonic() < until
+        running.read(10)
+        time.sleep(0.02)
+    late = [tweet(5, now_ms(), "initech")]
+    connected(server)
+    server.post(late)
+    assert gather(running, ids(late)) == sorted(ids(late))
+    running.close()
+
+
 def test_the_one_connection_is_explained(server: XServer, caplog: pytest.LogCaptureFixture) -> None:
     server.faults.append("limit")
     running = source(server)
