@@ -71,3 +71,4 @@ SOURCE_GAPS = Counter(
 SOURCE_LOST = Counter(
     "undertone_source_lost_seconds_total", "Time whose events never came", ["source"]
 )
+POSTS_COUNTED = Counter("undertone_posts_counted_total", "Scored posts that were new to a topic")

@@ -33,7 +33,7 @@ def rebuild(
     ends = _ends(streams, store, options.scores, namespace)
     for partition, stop in ends.items():
         if stop:
-            next(records_of(streams, options.scores, partition, 1))  # it must still be there
+            next(records_of(streams, options.scores, partition, stop))  # refuse before we clear
     _clear(store, options.scores, namespace)
     stage = AggregationStage(store, streams, options)
     stage.from_the_start(sorted(ends))

@@ -80,6 +80,10 @@ class Touched:
                 if not (flags & family.skip_flag or (family.needs_author and not author)):
                     yield index, created // family.width_ms
 
+    def namespaces(self) -> set[str]:
+        """Namespaces with keys that were touched."""
+        return {namespace for (namespace, _), numbers in self._topics.items() if numbers}
+
     def drop(self, namespace: str, watermark_ms: int) -> Iterator[str]:
         """Keys to delete, now that the watermark stands there; they are forgotten here."""
         for index, family in enumerate(self._families):

@@ -179,7 +179,8 @@ class Reader:
         """The least over the scores partitions; unknown until each has heard of every source."""
         fields = self._store.watermark_fields(namespace)
         reached = {name: ms for name, ms in fields.items() if name.isdecimal()}
-        if not reached or len(reached) < fields.get("partitions", 0):
+        first = fields.get("partitions", 1)  # later ones count once they have spoken
+        if sum(int(name) < first for name in reached) < first:
             return Watermark(None)
         ended = all(f"ended:{name}" in fields for name in reached)
         return Watermark(min(reached.values()), ended)

@@ -86,6 +86,9 @@ class _OneStream:
     def epoch(self, stream: str) -> str:
         return "bench"
 
+    def partitions(self, stream: str) -> int:
+        return 1
+
 
 def measured(work: Any, posts: int, topics: int, store: Store) -> dict[str, float]:
     server, cpu, wall = server_cpu_s(store), time.process_time(), time.perf_counter()
@@ -184,8 +187,12 @@ def a_day(posts: int, server: ValkeyServer) -> dict[str, Any]:
             for n in numbers
         ]
         records[-1] = Record(
-            "scores", 0, numbers[-1], b"",
-            encode(Watermark(NAMESPACE, 0, 1, START_MS + numbers[-1] * step)), 0,
+            "scores",
+            0,
+            numbers[-1],
+            b"",
+            encode(Watermark(NAMESPACE, 0, 1, START_MS + numbers[-1] * step)),
+            0,
         )
         stage.submit(records).result()
         stage.flush({0: numbers[-1] + 1})

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from services.aggregation.audit import audit
+from services.aggregation.rebuild import rebuild
 from services.aggregation.stage import AggregationStage, Options
-from services.errors import Rewound, Unavailable
+from services.errors import Rewound, Unavailable, UsageError
 from services.records import AnyRecord, Deletion
 from services.store import Reader, Store
 from services.store.reader import LIVE, Sums
@@ -522,3 +523,69 @@ def test_a_dead_lettered_post_is_not_lost(store: Store) -> None:
     bench.feed(scored("2", place=(0, 1)))
     bench.flush()
     bench.assert_audited()
+
+
+def test_a_partition_that_is_not_ours_is_never_passed_over(store: Store) -> None:
+    bench = Bench(store, streams(2))
+    bench.stage.revoked([1])
+    send(bench.streams, [scored(str(n), topic=f"t{n}") for n in range(20)])
+    with pytest.raises(Rewound):
+        bench.stage.submit(everything(bench.streams, 1)).result()
+
+
+def test_a_rebuild_recreates_every_number(store: Store) -> None:
+    made = streams(3)
+    bench = Bench(store, made)
+    for minute in range(30):
+        bench.feed(
+            *(scored(f"{minute} {n}", minute * 60_000 - n, topic=f"t{n % 4}") for n in range(9)),
+            scored("again", 0, topic="t0"),
+            mark(minute * 60_000),
+        )
+    bench.feed(Deletion("x:3 1", NS, START_MS), scored("1", namespace="other"))
+    bench.flush()
+    store.save_cursor(NS, "archive", b"here")
+    before = figures(store)
+    bench.stage.close()
+    for namespace in (NS, None):
+        store.client.call("HINCRBY", f"ut:{{{NS}/t0}}:totals", "sum", 3)
+        assert figures(store) != before
+        rebuild(made, store, Options(SCORES), namespace)
+        assert figures(store) == before
+        bench.assert_audited()
+        assert store.load_cursor(NS, "archive") == b"here"
+    again = Bench(store, made)
+    assert again.at == dict(made.ends(SCORES))
+
+
+def figures(store: Store) -> list[object]:
+    reader = Reader(store)
+    return [
+        (n.name, topic, reader.totals(n.name, topic), reader.watermark(n.name),
+         reader.series(n.name, topic, "10s", START_MS - HOUR_MS, START_MS + HOUR_MS),
+         reader.top_posts(n.name, topic, START_MS - HOUR_MS, START_MS + HOUR_MS),
+         reader.deleted(n.name))
+        for n in reader.namespaces()
+        for topic in reader.topics(n.name)
+    ]  # fmt: skip
+
+
+def test_a_rebuild_waits_for_no_one_to_be_at_work(store: Store) -> None:
+    bench = Bench(store)
+    bench.feed(scored("1"))
+    bench.stage.tick()
+    with pytest.raises(UsageError, match="at work"):
+        rebuild(bench.streams, store, Options(SCORES))
+    assert total(store).count == 1
+
+
+def test_a_stream_without_its_beginning_is_not_recounted(store: Store) -> None:
+    made = MemoryStreams(1, capacity=10**9, tail=5)
+    made.create_streams({NAMES.posts: 1, SCORES: 1, NAMES.dead_letters: 1})
+    send(made, [scored(str(n)) for n in range(20)])
+    for attempt in (
+        lambda: audit(made, store, NAMES),
+        lambda: rebuild(made, store, Options(SCORES)),
+    ):
+        with pytest.raises(UsageError, match="no longer holds offsets 0 to 14"):
+            attempt()
