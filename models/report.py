@@ -12,10 +12,14 @@ TITLES = {
     "mean": "**mean of both networks**",
     "dmlanet": "**DMLANet**",
     "rnnca": "**RNN-CA Embedding**",
-    "later_fusion": "Later Fusion (the bar)",
+    "later_fusion": "Later Fusion",
+    "later_fusion-alone": "Later Fusion, trained on its own",
     "early_fusion": "Early Fusion",
+    "early_fusion-alone": "Early Fusion, trained on its own",
     "deep_fusion": "Deep Fusion",
+    "deep_fusion-alone": "Deep Fusion, trained on its own",
     "ccr": "CCR",
+    "ccr-alone": "CCR, trained on its own",
     "lstm_embedding": "T-LSTM Embedding (chain)",
     "text_only": "text only",
     "picture_only": "picture only",
@@ -34,7 +38,7 @@ def markdown(results: dict[str, Any]) -> str:
     parts = [
         "# Evaluation\n\nWritten by `make evaluate`; figures in percent unless said otherwise.",
         _comparators(results),
-        _classes(results["test"]),
+        _classes(results),
         _ablations(results),
         _opposite(results.get("opposite_sentiment", {})),
         _tweets(results.get("tweets", {})),
@@ -71,10 +75,13 @@ def _comparators(results: dict[str, Any]) -> str:
         "Accuracy and F1 are mean ± spread (standard deviation) over the test parts of the folds"
         " and the seeds; intervals are bootstraps over pairs."
     )
+    if bar := results.get("bar"):
+        note += f" The bar is the better of the late fusions: {_title(bar)}."
     return f"## MVSA-Single, test parts of the folds\n\n{note}\n\n{_table(head, rows)}"
 
 
-def _classes(test: dict[str, Any]) -> str:
+def _classes(results: dict[str, Any]) -> str:
+    test = results["test"]
     rows = [
         [
             _title(name), label, _percent(row["per_class"][label]["precision"]),
@@ -82,7 +89,7 @@ def _classes(test: dict[str, Any]) -> str:
             _percent(row["roc_auc"].get(label)), _percent(row["average_precision"].get(label)),
         ]
         for name in sorted(test, key=_rank)
-        if name in ("mean", "dmlanet", "rnnca", "later_fusion")
+        if name in ("mean", "dmlanet", "rnnca", results.get("bar"))
         for row in [test[name]]
         for label in LABELS
     ]  # fmt: skip
