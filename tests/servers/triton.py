@@ -34,6 +34,9 @@ ARTIFACTS = ROOT / "models" / "artifacts"
 BACKENDS = ROOT / "deploy" / "triton" / "backends"
 PACKAGES = ("numpy<2", "nvidia-pytriton==0.7.0", "onnxruntime>=1.22")
 START_S = 120
+SHARED_MEMORY = 256 << 20
+"""Bytes between server and backend, per model; pages count once they are used. Larger than
+they ever need: this version of the Python backend crashes, on a busy machine, as it grows them."""
 
 
 class TritonMissing(RuntimeError):
@@ -161,6 +164,7 @@ class Triton:
             *(f"--{name}={value}" for name, value in flags.items()),
             # Regions of shared memory carry the prefix, so that two servers never mix them up.
             f"--backend-config=python,shm-region-prefix-name=undertone-{self.port}-",
+            f"--backend-config=python,shm-default-byte-size={SHARED_MEMORY}",
         ]
 
     def _environment(self) -> dict[str, str]:
