@@ -138,7 +138,7 @@ def on_kafka(posts: int, topics: int, server: ValkeyServer, streams: Streams) ->
     store = server.open()
     store.client.call("FLUSHALL")
     name = f"scores-{uuid.uuid4().hex[:8]}"
-    streams.create(name, partitions=1)  # type: ignore[attr-defined]
+    streams.create_streams({name: 1, "dead-letters": 1})  # type: ignore[attr-defined]
     producer = streams.producer()
     made = outputs(posts, topics, 500 * topics)
     for output in made:

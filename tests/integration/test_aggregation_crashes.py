@@ -167,7 +167,7 @@ RUN = settings(
 )
 
 
-@settings(RUN, max_examples=250)
+@settings(RUN, max_examples=120)
 @given(
     items=st.lists(st.one_of(POSTS, POSTS, POSTS, MARKS, DELETIONS), max_size=60),
     steps=st.lists(STEPS, max_size=25),
@@ -195,7 +195,7 @@ def test_the_numbers_are_those_of_a_naive_recount(
         client.close()
 
 
-@settings(RUN, max_examples=60)
+@settings(RUN, max_examples=40)
 @given(
     posts=st.lists(POSTS, min_size=1, max_size=40, unique_by=lambda p: (p.topic, p.id)),
     data=st.data(),
