@@ -1,7 +1,7 @@
 """Topics: what a user monitors, each defined by a boolean query over posts.
 
 `load_topics(path).match(PostView(text, …))` names the topics of a post. The
-language is described in `parser.py`, how text is compared in `words.py`.
+language is described in `parser.py`, how text is compared in `folding.py`.
 """
 
 from services.topics.file import TopicsFile, load_topics, parse_topics

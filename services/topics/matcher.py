@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final, TypeAlias
 
+from services.topics.folding import GAP
 from services.topics.query import And, Key, Node, Not, Or, Phrase, leaves
-from services.topics.words import GAP, Features, PostView, join
+from services.topics.words import Features, PostView, join
 
 Test: TypeAlias = Callable[[Features], bool]
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from services.topics import words
+from services.topics import folding, words
 from services.topics.query import And, Key, Node, Not, Or, Phrase, QueryError
 
 MAX_DEPTH: Final = 50
@@ -168,10 +168,10 @@ def _term(lexeme: Lexeme) -> Node:
         )
     if text[0] in "“”„«»":
         raise QueryError(column, "a straight quotation mark '\"'", f"'{text[0]}'")
-    folded = words.fold(text)
-    found = words.tokens(folded)
+    folded = folding.fold(text)
+    found = folding.tokens(folded)
     if not found or "".join(found) != folded:
-        offset = next((i for i, c in enumerate(text) if not words.tokens(words.fold(c))), 0)
+        offset = next((i for i, c in enumerate(text) if not folding.tokens(folding.fold(c))), 0)
         raise QueryError(
             column + offset,
             f'a letter, a digit or an emoji (a term with other characters is quoted: "{text}")',
@@ -188,16 +188,16 @@ def _sequence(found: tuple[str, ...], source: str, literal: str = "") -> Node:
 
 def _phrase(lexeme: Lexeme) -> Node:
     """Characters that part words count in a phrase: "coca-cola" is not "coca cola"."""
-    folded = " ".join(words.fold(re.sub(r"\\(.)", r"\1", lexeme.text[1:-1])).split())
-    found = tuple(words.tokens(folded))
+    folded = " ".join(folding.fold(re.sub(r"\\(.)", r"\1", lexeme.text[1:-1])).split())
+    found = tuple(folding.tokens(folded))
     if not found:
         raise QueryError(lexeme.column + 1, "a word between the quotation marks", f"{lexeme}")
-    plain = "".join(token for token in found if token != words.GAP) == folded.replace(" ", "")
+    plain = "".join(token for token in found if token != folding.GAP) == folded.replace(" ", "")
     return _sequence(found, lexeme.text, "" if plain else folded)
 
 
 def _named(lexeme: Lexeme, sign: str, valid: Callable[[str], bool], expected: str) -> Node:
-    name = words.fold(lexeme.text[1:])
+    name = folding.fold(lexeme.text[1:])
     if not valid(name):
         raise QueryError(lexeme.column + 1, expected, f"'{lexeme.text[1:]}'" if name else "nothing")
     return Key(sign + name, lexeme.text)
@@ -207,7 +207,7 @@ def _operator(lexeme: Lexeme, name: str, value: str) -> Node:
     column = lexeme.column + len(name) + 1
     if name not in OPERATORS:
         raise QueryError(lexeme.column, _one_of(OPERATORS, name, "{}:"), f"'{name}:'")
-    folded = words.fold(value).removeprefix("@")
+    folded = folding.fold(value).removeprefix("@")
     if name == "is" and folded not in IS:
         raise QueryError(column, _one_of(tuple(IS), folded), f"'{value}'")
     if name == "has" and folded not in HAS:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from services.records import QUOTE, REPLY, REPOST
 from services.topics import PostView, Topic, Topics
+from services.topics.folding import MAX_MARKS, _any_script, _spaced, fold, tokens
 from services.topics.matcher import compile_test, explain
 from services.topics.parser import parse
-from services.topics.words import Features, fold, tokens
+from services.topics.words import Features
 
 
 def takes(query: str, text: str = "", **view: object) -> bool:
@@ -179,6 +180,17 @@ def test_any_text_has_features_and_folding_is_stable(text: str) -> None:
     assert fold(folded) == folded or fold(fold(folded)) == fold(folded)
     assert all(tokens(folded))
     Features(PostView(text))
+
+
+@given(st.text(st.sampled_from("ab1_ -'é“”…😀👍🏽🇩🇪Жß€#@")))
+def test_the_quick_way_cuts_as_the_thorough_one_does(text: str) -> None:
+    folded = fold(text)
+    assert _spaced().findall(folded) == _any_script()[0].findall(folded)
+
+
+def test_a_heap_of_marks_costs_no_time() -> None:
+    text = "a" + "\u0301\u0323\u0327\u0334" * 25_000
+    assert len(fold(text)) <= MAX_MARKS + 1
 
 
 @given(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12))
