@@ -100,19 +100,23 @@ class Client:
             ]
 
     def sync_primaries(self, timeout_ms: int) -> None:
-        """Return once every primary of a cluster has its writes on its disk and on its replicas.
+        """Return once every primary of a cluster has its writes on its disk, and on one of its
+        replicas where it has any.
 
-        WAITAOF answers for what its own connection wrote, and for all before that;
-        so each primary gets a small write first.
+        Both answer for what their own connection wrote, and for all before that; so each
+        primary gets a small write first.
         """
         with self._guarded() as live:
             for node, key in _key_per_primary(live).items():
-                pipe = live.get_redis_connection(node).pipeline(transaction=False)
+                server = live.get_redis_connection(node)
+                replicas = min(1, server.info("replication")["connected_slaves"])
+                pipe = server.pipeline(transaction=False)
                 pipe.execute_command("SET", key, "", "PX", 60_000)
                 pipe.execute_command("WAITAOF", 1, 0, timeout_ms)
-                _, (local, _) = pipe.execute()
-                if local < 1:
-                    raise Unavailable(NEIGHBOUR, f"{node.name} does not write its file")
+                pipe.execute_command("WAIT", replicas, timeout_ms)
+                _, (on_disk, _), on_replicas = pipe.execute()
+                if on_disk < 1 or on_replicas < replicas:
+                    raise Unavailable(NEIGHBOUR, f"{node.name} is slow to make writes durable")
 
     def info(self, section: str) -> list[Mapping[str, Any]]:
         """INFO of every primary."""
