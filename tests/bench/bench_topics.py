@@ -16,6 +16,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from itertools import accumulate
 
 from services.topics import PostView, Topic, Topics
 from services.topics.parser import parse
@@ -35,14 +36,15 @@ def _words(rng: random.Random) -> tuple[list[str], list[float]]:
     names = {"".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(2 * VOCABULARY)}
     names -= {"or", "and", "not"}
     ordered = sorted(names, key=lambda word: (len(word), word))[:VOCABULARY]
-    return ordered, [1 / (rank + 10) for rank in range(len(ordered))]
+    weights = (1 / (rank + 10) for rank in range(len(ordered)))
+    return ordered, list(accumulate(weights))
 
 
 def make_posts(count: int, rng: random.Random) -> list[PostView]:
     words, weights = _words(random.Random(1))
     posts = []
     for index in range(count):
-        text = rng.choices(words, weights, k=18)
+        text = rng.choices(words, cum_weights=weights, k=18)
         if index % 3 == 0:
             text[5] = f"#{text[5]}"
         if index % 4 == 0:
@@ -63,8 +65,9 @@ def make_topics(count: int, rng: random.Random) -> Topics:
     """Terms from the middle of the vocabulary: nobody monitors `the`, nor what is never said."""
     words, weights = _words(random.Random(1))
     start = 200
+    above = [weight - weights[start - 1] for weight in weights[start:]]
     queries = [
-        rng.choice(FORMS).format(*rng.choices(words[start:], weights[start:], k=5))
+        rng.choice(FORMS).format(*rng.choices(words[start:], cum_weights=above, k=5))
         for _ in range(count)
     ]
     return Topics(Topic(f"topic {i}", query, parse(query)) for i, query in enumerate(queries))
