@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,8 @@ def test_every_setting_is_described_and_has_a_unit_in_its_name() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
+        if field.annotation in (int, float) and re.search(r"long|silent|wait", field.description):
+            assert name.endswith(("_ms", "_s", "_h")), name
     assert set(SECTIONS) <= set(Settings.model_fields)
     assert all(f"{name}_file" in Settings.model_fields for name in SECRETS)
 
