@@ -13,6 +13,7 @@ from services.ingest.live_source import LiveSource, Wiring
 from services.ingest.mastodon import mastodon
 from services.ingest.removals import Removals
 from services.ingest.x import Account, x
+from services.ingest.x_api import BUILT_IN
 from services.ingest.x_rules import Plan
 from services.settings import Settings
 from services.store.sources import Accounts, Originals, publish_status, spend
@@ -93,4 +94,5 @@ def x_account(settings: Settings) -> Account:
         cap=settings.x_monthly_cap,
         plan=Plan(settings.x_rule_length, settings.x_rules),
         backfill=settings.x_backfill,
+        api=settings.x_api_url or BUILT_IN,
     )

@@ -196,6 +196,12 @@ class Settings(BaseSettings):
         512, ge=64, description="Characters that X allows in one rule on your plan."
     )
     x_rules: int = Field(1000, ge=1, description="Rules that X allows on your plan.")
+    x_api_url: str | None = Field(
+        None,
+        examples=["https://x-proxy.example"],
+        pattern=r"^https?://[^/]+$",
+        description="Where X's API is asked instead of X itself: a proxy.",
+    )
     x_backfill: bool = Field(
         False, description="Your plan has backfill_minutes (else gaps are searched for)."
     )

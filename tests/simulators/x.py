@@ -138,15 +138,17 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(201, {"data": [], "meta": {}})
 
     def _found(self, query: dict[str, list[str]]) -> dict[str, Any]:
-        """A page of search, newest first; one rule of ours is one word here."""
+        """A page of search, newest first; a rule is words joined by OR here."""
         after = int(query.get("since_id", ["0"])[0])
         start = query.get("start_time", [""])[0]
-        word = query["query"][0]
+        words = query["query"][0].split(" OR ")
         with self.x.lock:
             hits = [
                 t
                 for t in self.x.tweets
-                if int(t["id"]) > after and t["created_at"] >= start and word in t["text"]
+                if int(t["id"]) > after
+                and t["created_at"] >= start
+                and any(w in t["text"] for w in words)
             ]
         hits.sort(key=lambda t: -int(t["id"]))
         at = int(query.get("next_token", ["0"])[0])
