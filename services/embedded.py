@@ -108,9 +108,10 @@ class Embedded:
         return all(feeder.done for feeder in self._feeders)
 
     def _checkpoint(self) -> None:
-        self._inference.run_dry()
-        for worker in self._downstream:
-            worker.run_dry()
+        hops = (self._inference, *self._downstream)
+        while any(hop.behind() for hop in hops):  # again: one may wait for room in the next
+            for hop in hops:
+                hop.run_dry()
         for feeder in self._feeders:
             feeder.saved()
 

@@ -48,6 +48,12 @@ class Intake:
     def opened(self) -> bool:
         return self._consumer is not None
 
+    def behind(self) -> int:
+        """How many records of the stream the group has yet to commit."""
+        done = self._streams.committed(self._stage.stream, self._group)
+        ends = self._streams.ends(self._stage.stream)
+        return sum(end - done.get(partition, 0) for partition, end in ends.items())
+
     def pause(self, paused: bool) -> None:
         """Poll for the sake of the group alone, or for records again."""
         if self._consumer is not None and paused != self._paused:

@@ -92,6 +92,10 @@ class Worker:
             self._pending or self._intake or self._writer or self._intake.ledger.positions()
         )
 
+    def behind(self) -> int:
+        """How many records of the stream the group has yet to commit."""
+        return self._intake.behind()
+
     def health(self) -> Mapping[str, Any]:
         """For `/healthz`; may be called from another thread."""
         return {
