@@ -15,7 +15,8 @@ from services.errors import BadRecord, UsageError
 from services.records import Deletion, Scored, Watermark, decode
 from services.stream.port import Record, Streams
 
-CHUNK = 5_000
+CHUNK = 1_000
+"""Records per read; a post may carry 100 kB of pictures."""
 HOUR_MS = 3_600_000
 WIDTHS = {
     "10s": (10_000, 6 * HOUR_MS),

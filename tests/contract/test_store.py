@@ -14,19 +14,19 @@ from services.store.reader import Sums
 from services.store.store import Progress, TopicBatch
 from tests.conftest import missing
 from tests.scores import START_MS
-from tests.servers.valkey import ServerMissing, ValkeyServer
+from tests.servers.valkey import ServerMissing, ValkeyCluster, ValkeyServer
 
 pytestmark = pytest.mark.integration
 NS = "replay-1"
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[dict[str, ValkeyServer]]:
+def servers() -> Iterator[dict[str, ValkeyServer | ValkeyCluster]]:
     try:
         started = {
             "server": ValkeyServer().start(),
             "password": ValkeyServer(password="open sesame".replace(" ", "-")).start(),
-            "cluster": ValkeyServer(cluster=True).start(),
+            "cluster": ValkeyCluster().start(),
         }
     except ServerMissing as error:
         missing(f"no Valkey: {error}")
@@ -37,7 +37,7 @@ def servers() -> Iterator[dict[str, ValkeyServer]]:
 
 @pytest.fixture(params=["embedded", "server", "password", "cluster"])
 def store(
-    request: pytest.FixtureRequest, servers: dict[str, ValkeyServer], tmp_path: Path
+    request: pytest.FixtureRequest, servers: dict[str, ValkeyServer | ValkeyCluster], tmp_path: Path
 ) -> Iterator[Store]:
     kind = request.param
     opened = open_store("embedded://", data_dir=tmp_path) if kind == "embedded" else None
@@ -236,9 +236,21 @@ def test_writes_are_made_durable(store: Store) -> None:
     store.make_durable()
 
 
-def test_a_wrong_password_is_the_operators_matter(servers: dict[str, ValkeyServer]) -> None:
+def test_topics_of_a_batch_may_lie_anywhere(store: Store) -> None:
+    batches = [TopicBatch(NS, f"t{n}", [entry(n, f"p{n}")]) for n in range(50)]
+    assert store.apply("e:0", batches) == [[1]] * 50
+    store.roll([(NS, f"t{n}", START_MS + 10_000, True) for n in range(50)])
+    reader = Reader(store)
+    assert {reader.totals(NS, f"t{n}").sums.count for n in range(50)} == {1}
+
+
+def test_a_wrong_password_is_the_operators_matter(
+    servers: dict[str, ValkeyServer | ValkeyCluster],
+) -> None:
+    server = servers["password"]
+    assert isinstance(server, ValkeyServer)
     for password in (None, SecretStr("wrong")):
-        store = open_store(servers["password"].url, password=password)
+        store = open_store(server.url, password=password)
         with pytest.raises((UsageError, Unavailable), match=r"password|Authentication"):
             Reader(store).namespaces()
         store.close()

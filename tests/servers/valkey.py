@@ -49,12 +49,6 @@ class ValkeyServer:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen([self._binary, *words], stdout=log, stderr=log)
         self._wait()
-        if self._cluster:
-            self._say(b"CLUSTER ADDSLOTSRANGE 0 16383\r\n")
-            deadline = time.monotonic() + 30
-            while b"cluster_state:ok" not in self._say(b"CLUSTER INFO\r\n"):
-                assert time.monotonic() < deadline, "the cluster does not come up"
-                time.sleep(0.05)
         return self
 
     def open(self) -> Store:
@@ -91,17 +85,43 @@ class ValkeyServer:
         deadline = time.monotonic() + 30
         while True:
             try:
-                if self._say(b"PING\r\n")[:1] == b"+" or self._password:
+                if self.say(b"PING\r\n")[:1] == b"+" or self._password:
                     return
             except OSError:
                 pass
             assert time.monotonic() < deadline, "Valkey does not start"
             time.sleep(0.02)
 
-    def _say(self, command: bytes) -> bytes:
+    def say(self, command: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
             connection.sendall(command)
             return connection.recv(4096)
+
+
+class ValkeyCluster:
+    """Three primaries without replicas, a third of the slots each."""
+
+    def __init__(self) -> None:
+        self._nodes = [ValkeyServer(cluster=True) for _ in range(3)]
+
+    def start(self) -> ValkeyCluster:
+        for number, node in enumerate(self._nodes):
+            node.start()
+            first, last = number * 16_384 // 3, (number + 1) * 16_384 // 3 - 1
+            node.say(f"CLUSTER ADDSLOTSRANGE {first} {last}\r\n".encode())
+            node.say(f"CLUSTER MEET 127.0.0.1 {self._nodes[0].port}\r\n".encode())
+        deadline = time.monotonic() + 30
+        while not all(b"cluster_state:ok" in n.say(b"CLUSTER INFO\r\n") for n in self._nodes):
+            assert time.monotonic() < deadline, "the cluster does not come up"
+            time.sleep(0.05)
+        return self
+
+    def open(self) -> Store:
+        return self._nodes[0].open()
+
+    def stop(self) -> None:
+        for node in self._nodes:
+            node.stop()
 
 
 def _free_port() -> int:
