@@ -38,8 +38,8 @@ class Registry:
         for namespace in {name for name, _ in fresh} | set(namespaces) - self.namespaces:
             if namespace not in self.namespaces:
                 kind = LIVE if namespace == self._live else REPLAY
-                if self._store.add_namespace(namespace, kind, now_ms):
-                    self._store.publish_watermarks(namespace, {"partitions": self._partitions()})
+                self._store.add_namespace(namespace, kind, now_ms)
+                self._store.expect_partitions(namespace, self._partitions())
                 self.namespaces.add(namespace)
             ours = {topic: ms for (name, topic), ms in fresh.items() if name == namespace}
             self._store.add_topics(namespace, ours)

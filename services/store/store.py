@@ -152,10 +152,10 @@ class Store:
 
     # -- namespaces -------------------------------------------------------------
 
-    def add_namespace(self, namespace: str, kind: str, created_ms: int, options: str = "") -> bool:
-        """Register a namespace (`kind`: "live" or "replay"); whether it was not there yet."""
+    def add_namespace(self, namespace: str, kind: str, created_ms: int, options: str = "") -> None:
+        """Register a namespace (`kind`: "live" or "replay") unless it is there."""
         entry = json.dumps({"kind": kind, "created_ms": created_ms, "options": options})
-        return bool(self.client.call("HSETNX", schema.NAMESPACES, namespace, entry))
+        self.client.call("HSETNX", schema.NAMESPACES, namespace, entry)
 
     def add_topics(self, namespace: str, newest: Mapping[str, int]) -> None:
         """Register topics with their newest event time, which never goes back."""
@@ -203,11 +203,16 @@ class Store:
     # -- watermarks -------------------------------------------------------------
 
     def publish_watermarks(self, namespace: str, fields: Mapping[str, int]) -> None:
-        """Per scores partition ("3"), its watermark in ms; "ended:3" where all is in;
-        "partitions", how many there were when the namespace began."""
+        """Per scores partition ("3"), its watermark in ms; "ended:3" where all is in."""
         flat = [item for pair in fields.items() for item in pair]
         key = schema.namespace_prefix(namespace) + "watermark"
         self.scripts.run("watermark", [(key, *flat)])
+
+    def expect_partitions(self, namespace: str, partitions: int) -> None:
+        """How many partitions of scores must speak before there is a watermark: those that
+        there were when the namespace began."""
+        key = schema.namespace_prefix(namespace) + "watermark"
+        self.client.call("HSETNX", key, "partitions", partitions)
 
     def watermark_fields(self, namespace: str) -> dict[str, int]:
         """What was published: per scores partition, and `partitions`."""
