@@ -113,6 +113,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def inference_group(settings: Settings) -> str:
+    """The consumer group of the inference hop."""
+    return settings.streams_prefix + "inference"
+
+
 def inference_worker(settings: Settings, streams: Streams, classifier: Classifier) -> Worker:
     """The inference hop."""
     names = Names.of(settings)
@@ -133,7 +138,7 @@ def inference_worker(settings: Settings, streams: Streams, classifier: Classifie
     return Worker(
         stage,
         streams,
-        group=settings.streams_prefix + "inference",
+        group=inference_group(settings),
         dead_letters=names.dead_letters,
         limits=Limits(
             batch_size=settings.batch_size, batch_wait_s=_wait_s(settings), commit_interval_s=0.1

@@ -208,14 +208,45 @@ def _distributed(run: _Run, feeder: IngestWorker, taps: Sequence[Worker]) -> boo
                 _step(taps, 0.0)
                 run.watch.moved()
         reader, namespace = Reader(run.store), feeder.source.namespace
+        behind = _Behind(run)
         while not run.stop.is_set():
-            if reader.watermark(namespace).ended:
+            if behind.through():
                 return _finish(run, taps, namespace)
             counted = sum(found.sums.count for found in totals_of(reader, namespace).values())
             run.watch.waiting(counted)
             if not _step(taps, LOOK_S):
                 run.stop.wait(LOOK_S)
     return False
+
+
+class _Behind:
+    """Whether the hops behind have dealt with all that was on the streams when we were done.
+
+    Places in the streams say so; a namespace that was replayed into before has
+    ended once already.
+    """
+
+    def __init__(self, run: _Run) -> None:
+        self._run, self._names = run, pipeline.Names.of(run.settings)
+        self._posts = run.streams.ends(self._names.posts)
+        self._scores: Mapping[int, int] | None = None
+
+    def through(self) -> bool:
+        streams, names = self._run.streams, self._names
+        if self._scores is None:
+            group = pipeline.inference_group(self._run.settings)
+            if _reached(streams.committed(names.posts, group), self._posts):
+                self._scores = streams.ends(names.scores)
+        if self._scores is None:
+            return False
+        held = self._run.store.progress(
+            names.scores, streams.epoch(names.scores), list(self._scores)
+        )
+        return _reached({p: at.position for p, at in held.items()}, self._scores)
+
+
+def _reached(done: Mapping[int, int], ends: Mapping[int, int]) -> bool:
+    return all(done.get(partition, 0) >= end for partition, end in ends.items())
 
 
 def _step(taps: Sequence[Worker], timeout_s: float) -> bool:
