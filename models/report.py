@@ -64,12 +64,12 @@ def _comparators(results: dict[str, Any]) -> str:
                 _percent(row["calibration_error"]),
                 f"{_points(gain['gain'])} ({_points(gain['interval'][0])} to "
                 f"{_points(gain['interval'][1])})" if gain else "",
-                f"{row['folds']} x {row['seeds']}",
+                f"{row['runs']} ({row['folds']} folds)",
             ]
         )  # fmt: skip
     head = (
         "variant", "accuracy", "95 % interval", "weighted F1", "macro F1", "ECE",
-        "points over late fusion", "folds x seeds",
+        "points over the bar", "runs",
     )  # fmt: skip
     note = (
         "Accuracy and F1 are mean ± spread (standard deviation) over the test parts of the folds"
