@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from services.errors import UsageError
 from services.ingest.bluesky import account_of, bluesky
 from services.ingest.fetch import Fetcher
 from services.ingest.jetstream_socket import PUBLIC_HOSTS
-from services.ingest.live_source import LiveSource, Wiring
+from services.ingest.live_source import LiveSource, Place, Wiring
 from services.ingest.mastodon import mastodon
 from services.ingest.removals import Removals
+from services.ingest.times import X_EPOCH_MS
 from services.ingest.x import Account, x
 from services.ingest.x_api import BUILT_IN
 from services.ingest.x_rules import Plan
@@ -21,6 +24,7 @@ from services.store.store import Store
 from services.topics import Topics
 
 LIVE = ("bluesky", "mastodon", "x")
+CLOCKS_MS = 5_000
 
 
 def open_live(
@@ -38,6 +42,9 @@ def open_live(
     if name not in LIVE:
         raise UsageError(f"--source: {name!r} is none of {', '.join(LIVE)}")
     cursor = store.load_cursor(settings.namespace, name)
+    if cursor is None:  # saved at once, so that a crash in the first second loses nothing
+        cursor = msgspec.json.encode(Place(_beginning(name, now_ms())))
+        store.save_cursor(settings.namespace, name, cursor)
     index = Accounts(store.client, settings.namespace)
     wiring = Wiring(
         settings.namespace,
@@ -55,6 +62,17 @@ def open_live(
         return _mastodon(wiring, settings, index, cursor)
     meter = partial(spend, store.client, settings.namespace, name)
     return x(wiring, x_account(settings), topics, meter, cursor)
+
+
+def _beginning(name: str, now_ms: int) -> int:
+    """Now, in the platform's own measure, as far as its clock and ours agree."""
+    at_ms = now_ms - CLOCKS_MS
+    beginnings = {
+        "bluesky": at_ms * 1000,
+        "mastodon": at_ms << 16,
+        "x": (at_ms - X_EPOCH_MS) << 22,
+    }
+    return beginnings[name]
 
 
 def _mastodon(

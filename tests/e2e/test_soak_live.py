@@ -139,17 +139,19 @@ def counted(settings: Settings, wanted: int) -> int:
             pipeline.inference_worker(settings, streams, Indifferent()),
             pipeline.aggregation_worker(settings, streams, store),
         ]
+        stop = threading.Event()
+        threads = [threading.Thread(target=worker.run, args=(stop,)) for worker in workers]
+        for thread in threads:
+            thread.start()
         until, found = time.monotonic() + 120, 0
-        while time.monotonic() < until:
-            for worker in workers:
-                worker.step(0.05)
+        while time.monotonic() < until and found < wanted:
+            time.sleep(0.5)
             found = Reader(store).totals(settings.namespace, "everything").sums.count
-            if found >= wanted:
-                until = min(until, time.monotonic() + 3)
-                wanted = sys.maxsize
-        for worker in workers:
-            worker.close()
-        return found
+        time.sleep(3)
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+        return Reader(store).totals(settings.namespace, "everything").sums.count
 
 
 def soak(
