@@ -121,6 +121,11 @@ class KafkaServer:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         return f"kafka://{self.address}"
 
