@@ -165,6 +165,17 @@ def topics_check(file: Annotated[Path, typer.Argument(help="The topics file (YAM
     commands.topics_check(file, Console())
 
 
+@topics.command("estimate")
+def topics_estimate(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The topics file (YAML).")],
+) -> None:
+    """Ask X what the topics of FILE would bring and cost in a month. The question is free."""
+    from services.ingest import x_commands
+
+    x_commands.topics_estimate(settings_of(context), file, Console())
+
+
 @topics.command("test")
 def topics_test(
     file: Annotated[Path, typer.Argument(help="The topics file (YAML).")],

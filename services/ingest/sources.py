@@ -94,14 +94,14 @@ def _mastodon(
     )
 
 
-def x_account(settings: Settings) -> Account:
+def x_account(settings: Settings, *, needs_cap: bool = True) -> Account:
     """X's side of the settings; `UsageError` where the token or the cap is missing."""
     if settings.x_bearer_token is None:
         raise UsageError(
             "--source x needs UNDERTONE_X_BEARER_TOKEN (or UNDERTONE_X_BEARER_TOKEN_FILE): "
             "the bearer token of your app at developer.x.com"
         )
-    if not settings.x_monthly_cap:
+    if needs_cap and not settings.x_monthly_cap:
         raise UsageError(
             "--source x needs UNDERTONE_X_MONTHLY_CAP: X charges for each post that it sends, "
             "and reading stops at this sum (undertone topics estimate tells what to expect)"

@@ -6,9 +6,12 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from rich.console import Console
 
 from services.errors import UsageError
 from services.ingest.gaps import Watch
@@ -16,8 +19,10 @@ from services.ingest.live_source import LiveSource, Wiring, place
 from services.ingest.source import Brought
 from services.ingest.x import Account, estimate, x
 from services.ingest.x_budget import Budget
+from services.ingest.x_commands import topics_estimate
 from services.ingest.x_socket import Options
 from services.records import Post
+from services.settings import load_settings
 from services.topics import Topics, parse_topics
 from tests.simulators.x import XServer, tweet
 
@@ -250,6 +255,22 @@ def test_estimates_cost_nothing_and_tell_the_month(server: XServer) -> None:
     server.post([tweet(n, now_ms(), "acme") for n in range(70)])
     found = {e.topic: (e.posts, e.cost) for e in estimate(account(server), TOPICS)}
     assert found == {"acme": (300, 3.0), "globex": (0, 0.0)}
+
+
+def test_the_estimate_as_a_command(server: XServer, tmp_path: Path) -> None:
+    server.post([tweet(n, now_ms(), "acme") for n in range(70)])
+    topics = tmp_path / "topics.yaml"
+    topics.write_text("topics: {acme: {query: acme, text_only: true}}")
+    console = Console(file=StringIO(), width=100)
+    settings = load_settings(x_api_url=server.url)
+    with pytest.raises(UsageError, match="UNDERTONE_X_BEARER_TOKEN"):
+        topics_estimate(settings, topics, console)
+    known = settings.model_copy(update={"x_bearer_token": SecretStr("secret")})
+    topics_estimate(known, topics, console)
+    assert isinstance(console.file, StringIO)
+    printed = console.file.getvalue()
+    assert "300" in printed
+    assert "1.50" in printed
 
 
 def test_a_watch_is_told_of_the_host(server: XServer) -> None:
