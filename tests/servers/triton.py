@@ -165,6 +165,7 @@ class Triton:
             # Regions of shared memory carry the prefix, so that two servers never mix them up.
             f"--backend-config=python,shm-region-prefix-name=undertone-{self.port}-",
             f"--backend-config=python,shm-default-byte-size={SHARED_MEMORY}",
+            f"--backend-config=python,stub-timeout-seconds={START_S}",
         ]
 
     def _environment(self) -> dict[str, str]:
