@@ -166,9 +166,22 @@ def prior_corrected(probs: Reals, learned: Reals, rounds: int = 200) -> Reals:
     return corrected
 
 
+def adjusted_shares(predicted: Ints, rates: Reals) -> Reals:
+    """True class shares (3,) behind counted ones, by the classifier's known errors.
+
+    `rates` (3, 3): how often a post of the row's class is given the column's
+    label (Forman 2008, adjusted count). Shares are kept within 0..1.
+    """
+    counted = np.bincount(predicted, minlength=CLASSES) / len(predicted)
+    shares = np.linalg.lstsq(rates.T, counted, rcond=None)[0].clip(0, None)
+    kept: Reals = shares / max(float(shares.sum()), 1e-12)
+    return kept
+
+
 def share_errors(
     labels: Ints,
     probs: Reals,
+    known: npt.NDArray[np.bool_],
     learned: Reals,
     moved: tuple[float, float] | None = None,
     size: int = 1000,
@@ -179,20 +192,27 @@ def share_errors(
     counted    share of rows whose largest class is negative
     mean       mean probability of negative
     corrected  the same after `prior_corrected` on the sample
+    adjusted   `adjusted_shares`, with the error rates of the rows in `known`
 
-    `moved` draws samples whose true negative share lies between two bounds
-    instead of at its natural value. Fixed seed.
+    Samples come from the rows that are not in `known`. `moved` draws samples
+    whose true negative share lies between two bounds instead of at its natural
+    value. Fixed seed.
     """
     rng = np.random.default_rng(0)
-    errors: dict[str, list[float]] = {"counted": [], "mean": [], "corrected": []}
+    rates = confusion(labels[known], probs[known].argmax(axis=1))
+    rates = rates / np.maximum(rates.sum(axis=1, keepdims=True), 1e-12)
+    labels, probs = labels[~known], probs[~known]
+    errors: dict[str, list[float]] = {"counted": [], "mean": [], "corrected": [], "adjusted": []}
     for _ in range(draws):
-        rows = _sample(labels, min(size, len(labels)), moved, rng)
+        rows = _sample(labels, size, moved, rng)
         truth = float(np.mean(labels[rows] == NEGATIVE))
         sample = probs[rows]
         errors["counted"].append(float(np.mean(sample.argmax(axis=1) == NEGATIVE)) - truth)
         errors["mean"].append(float(sample[:, NEGATIVE].mean()) - truth)
         corrected = prior_corrected(sample, learned)
         errors["corrected"].append(float(corrected[:, NEGATIVE].mean()) - truth)
+        adjusted = adjusted_shares(sample.argmax(axis=1), rates)
+        errors["adjusted"].append(float(adjusted[NEGATIVE]) - truth)
     return {name: _errors(np.array(found)) for name, found in errors.items()}
 
 
@@ -200,7 +220,7 @@ def _sample(
     labels: Ints, size: int, moved: tuple[float, float] | None, rng: np.random.Generator
 ) -> Ints:
     if moved is None:
-        return rng.choice(len(labels), size, replace=False)
+        return rng.choice(len(labels), size, replace=len(labels) < size)
     negative = round(size * rng.uniform(*moved))
     negatives, others = np.flatnonzero(labels == NEGATIVE), np.flatnonzero(labels != NEGATIVE)
     drawn = rng.choice(negatives, negative), rng.choice(others, size - negative)

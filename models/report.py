@@ -142,14 +142,15 @@ def _tweets(found: dict[str, Any]) -> str:
     head = (
         "variant", "accuracy", *(f"recall {label}" for label in LABELS),
         *(f"{how}{when}" for when in ("", ", moved")
-          for how in ("counted", "mean probability", "prior-corrected")),
+          for how in ("counted", "mean probability", "prior-corrected", "adjusted count")),
     )  # fmt: skip
     note = (
-        "Text-only tweets held back from training, at their natural proportions. The last six"
+        "Text-only tweets held back from training, at their natural proportions. The last eight"
         " columns are the error of the estimated negative share on samples of 1,000, in points:"
         " bias / mean absolute / 95th percentile; first at natural proportions, then with the"
         " true share moved to 5 to 50 %. Estimators: share of posts whose label is negative, mean"
-        " probability of negative, the same corrected for the prior (Saerens et al. 2002)."
+        " probability of negative, the same corrected for the prior (Saerens et al. 2002), and the"
+        " count adjusted by error rates known from other tweets (Forman 2008)."
     )
     return f"## Text-only tweets\n\n{note}\n\n{_table(head, rows)}" if rows else ""
 
