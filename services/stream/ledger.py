@@ -64,6 +64,10 @@ class Ledger:
         """Whether any of the batch's partitions is still held as it was."""
         return any(self.held.get(p) == tenure for p, tenure in batch.tenures.items())
 
+    def whole(self, batch: Batch) -> bool:
+        """Whether all of the batch's partitions are still held as they were."""
+        return all(self.held.get(p) == tenure for p, tenure in batch.tenures.items())
+
     def done(self, batch: Batch) -> None:
         """What came of the batch is written."""
         for record in batch.records:

@@ -267,6 +267,10 @@ class Worker:
         metrics.STAGE_SECONDS.labels(self._stage.name).observe(self._clock() - batch.submitted_s)
         if not self._intake.ledger.alive(batch):
             return
+        if not self._intake.ledger.whole(batch):
+            # An earlier batch of the lost partition may have been dropped: what comes after it,
+            # markers above all, must not be written by us.
+            raise Rewound("a batch holds records of a partition that was lost")
         self._count_bad(len(batch.records), [dead.reason for dead in result.dead])
         self._writer.add(result.outputs)
         self._writer.add(

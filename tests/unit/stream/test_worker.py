@@ -329,6 +329,32 @@ def test_a_revoked_partition_is_neither_written_nor_committed() -> None:
     assert [r.value for r in other.poll(10, 0.0)] == [b"one"]
 
 
+def test_a_batch_that_holds_a_lost_partition_is_read_again_without_it() -> None:
+    # in flight: [1/0] [0/0 1/1]; partition 1 is lost. The first batch is dropped, so nothing
+    # that stands behind it on partition 1 may be written.
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, partitions=2, limits={"batch_size": 2})
+    rig.put("one", partition=1)
+    rig.worker.step()
+    rig.put("zero", partition=0)
+    rig.put("one more", partition=1)
+    rig.worker.step()
+    other = rig.streams.consumer("in", "g")  # takes partition 1
+    rig.clock.now += 1
+    rig.worker.step()
+    assert stage.of("revoked") == [[1]]
+    stage.finish(0)
+    stage.finish(0)
+    for _ in range(3):
+        rig.worker.step()
+    assert rig.texts() == []
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.texts() == ["zero"]
+    assert rig.committed() == {0: 1}
+    assert [r.value for r in other.poll(10, 0.0)] == [b"one", b"one more"]
+
+
 def test_a_partition_that_comes_back_is_a_new_tenure() -> None:
     stage = SlowStage(in_flight=2)
     rig = Rig(stage, partitions=2, limits={"batch_size": 2})
