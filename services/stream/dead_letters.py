@@ -24,6 +24,7 @@ A replayed record carries `undertone-replayed`: how often it was.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,7 @@ REPLAYED = PREFIX + "replayed"
 HANDLED = PREFIX + "handled"
 MAX_MESSAGE, MAX_TRACEBACK = 2_000, 8_000
 """In characters: a dead letter must not outgrow the stream that takes it."""
+STREAM = re.compile(r"[a-zA-Z0-9._-]+")
 CHUNK = 500
 """Records read at once."""
 FLUSH_S = 10.0
@@ -54,6 +56,12 @@ class Letter:
     def id(self) -> str:
         """How a person names it: `partition/offset` on the stream of dead letters."""
         return f"{self.partition}/{self.offset}"
+
+    @property
+    def replayable(self) -> bool:
+        """Whether it was on a stream: sources have names that no stream can have (`x:live`)."""
+        record = self.dead.record
+        return bool(STREAM.fullmatch(record.stream)) and (record.key, record.value) != (None, None)
 
     @property
     def origin(self) -> str:
@@ -155,7 +163,7 @@ def replay(streams: Streams, stream: str, chosen: Iterable[Letter]) -> int:
     done = []
     for letter in chosen:
         record = letter.dead.record
-        if record.stream and not (record.key is None and record.value is None):
+        if letter.replayable:
             producer.send(_again(record, streams.partitions(record.stream)))
             done.append(letter)
     producer.flush(FLUSH_S)

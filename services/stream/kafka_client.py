@@ -2,7 +2,8 @@
 
 What is mended (kafka-python 3.0.12), each with a test against a real broker:
 - a join of the group that ends between two polls is thrown away and begun
-  anew, so that polls with short timeouts never get a partition (`keep_joins`);
+  anew, and one for new partitions that outlasts a poll is never asked after
+  again, so that polls with short timeouts got no partitions (`keep_joins`);
 - what a broker says before it hangs up is dropped, and what it refuses at the
   first connection is retried until a timeout, so that a wrong password looked
   like a network that fails (`_hear_last_words`, `_keep_refusals`);
@@ -148,13 +149,15 @@ for _transport in (KafkaTCPTransport, KafkaSSLTransport):
 
 
 def keep_joins(consumer: KafkaConsumer) -> None:
-    """Have a poll take in the join that ended before it began.
+    """Have a poll take in the join that began, or ended, before it did.
 
     The library keeps the task of joining from poll to poll, but takes one that
-    is done for one that was never begun. So it is handed on as one not done yet.
+    is done for one that was never begun: so it is handed on as one not done yet.
+    And a join for the sake of new partitions ceases to be needed once it is
+    under way, so that no later poll asks what became of it: so it stays needed.
     """
     coordinator = consumer._coordinator
-    join = coordinator.join_group_async
+    join, join_and_sync = coordinator.join_group_async, coordinator._do_join_and_sync_async
 
     async def taken_in(task: Any) -> Any:
         return await task
@@ -165,7 +168,12 @@ def keep_joins(consumer: KafkaConsumer) -> None:
             coordinator._join_task = coordinator._manager.call_soon(taken_in, task)
         return await join(timeout_ms=timeout_ms)
 
+    async def still_needed() -> Any:
+        coordinator.rejoin_needed = True
+        return await join_and_sync()
+
     coordinator.join_group_async = join_group_async
+    coordinator._do_join_and_sync_async = still_needed
 
 
 def abandon(producer: KafkaProducer) -> None:

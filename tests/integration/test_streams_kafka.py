@@ -201,6 +201,21 @@ def test_a_commit_in_a_rebalance_is_put_off(kafka: KafkaServer) -> None:
     streams.close()
 
 
+def test_polls_of_any_length_get_partitions_soon(kafka: KafkaServer) -> None:
+    """kafka-python 3.0.12 forgets joins that end, or become needless, between two polls."""
+    streams = quick(kafka)
+    for number in range(15):
+        prefix = fresh(streams, 2)
+        consumer = streams.consumer(prefix + "in", "g")
+        deadline = time.monotonic() + 10
+        while len(consumer.assignment()) < 2:
+            consumer.poll(1, 0.01 * (number % 4))
+            time.sleep(0.01)  # in which a join may end
+            assert time.monotonic() < deadline, f"no partitions in round {number}"
+        consumer.close()
+    streams.close()
+
+
 @pytest.mark.slow
 def test_a_member_that_was_thrown_out_discards_what_it_held(kafka: KafkaServer) -> None:
     streams = quick(kafka, max_poll_interval_s=3.0)
