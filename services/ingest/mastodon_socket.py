@@ -2,10 +2,10 @@
 
 The streaming API (a websocket) has no cursor: what happens while the connection
 is down is not sent again. So each session opens the stream first and then asks
-the REST timeline for everything since the last id, page by page; what comes
-twice is removed by id further on. Ids hold the time a status was *written* (milliseconds
-above 16 bits), and a status from another server may arrive late under
-an old id, hence the rewind.
+the REST timeline for everything since the last id, page by page, and last for what
+came late under an older one; what comes twice is removed by id further on. Ids hold the
+time a status was *written* (milliseconds above 16 bits), and a status from another
+server may arrive late under an old id, hence the rewind.
 
 Streaming: docs.joinmastodon.org/methods/streaming; paging: /api/guidelines#pagination.
 """
@@ -49,8 +49,10 @@ class Tuning:
     silence_s: float = 90.0
     open_s: float = 10.0
     pages: int = 200
-    page_pause_s: float = 1.0
-    """The API allows 300 requests in five minutes."""
+    late_pages: int = 25
+    """Pages spent on the rewind, once everything newer is there."""
+    page_pause_s: float = 0.1
+    """The API allows 300 requests in five minutes, and says when that is used up."""
     backoff: Backoff = field(default_factory=lambda: Backoff(1.0, 60.0))
     buffered: int = 20_000
 
@@ -181,15 +183,8 @@ class MastodonSocket:
         if not self._newest:  # the first connection of all: from now on
             self._newest = self._watch.clock_ms() << 16
             return 0
-        from_ms, now_ms = self._newest >> 16, self._watch.clock_ms()
-        at = max(0, self._newest - (int(self._tuning.rewind_s * 1000) << 16))
-        received = 0
-        for page in self._pages(at):
-            received += len(page)
-            at = page[-1][0]
-            self._reached(str(at))
-            self._live.put([bytes(status) for _, status in page], self._newest)
-            self._watch.received(len(page), at >> 16)
+        from_ms, now_ms, seen = self._newest >> 16, self._watch.clock_ms(), self._newest
+        received, at = self._fetched(seen, self._tuning.pages)
         if received >= self._tuning.pages * PAGE:
             self._watch.gap(
                 max(from_ms, at >> 16), now_ms, f"{self._cause}, too_long", filled=False
@@ -197,11 +192,27 @@ class MastodonSocket:
             now_ms = at >> 16
         self._watch.gap(from_ms, now_ms, self._cause, filled=True)
         self._cause = ""
-        return received
+        late, _ = self._fetched(
+            max(0, seen - (int(self._tuning.rewind_s * 1000) << 16)), self._tuning.late_pages, seen
+        )
+        return received + late
 
-    def _pages(self, after: int) -> Iterator[list[tuple[int, msgspec.Raw]]]:
+    def _fetched(self, at: int, most: int, stop: int = 0) -> tuple[int, int]:
+        """Hand on pages after the id `at`, up to `stop` if given: how many statuses, how far."""
+        received = 0
+        for page in self._pages(at, most):
+            received += len(page)
+            at = page[-1][0]
+            self._reached(str(at))
+            self._live.put([bytes(status) for _, status in page], self._newest)
+            self._watch.received(len(page), at >> 16)
+            if stop and at >= stop:
+                break
+        return received, at
+
+    def _pages(self, after: int, most: int) -> Iterator[list[tuple[int, msgspec.Raw]]]:
         """Pages of (id, status), oldest first, from just after this id up to now."""
-        for number in range(self._tuning.pages):
+        for number in range(most):
             if number:
                 self._live.stopped.wait(self._tuning.page_pause_s)
             query = {"min_id": str(after), "limit": str(PAGE)} | STREAMS[self._stream]

@@ -98,7 +98,7 @@ def test_from_a_cursor_the_timeline_fills_in(server: MastodonServer, watch: Watc
 def test_a_catch_up_that_is_too_long_is_a_gap(server: MastodonServer, watch: Watch) -> None:
     posts = [status(n, now_ms() - 60_000 + 100 * n) for n in range(ALL)]
     server.post(posts)
-    tuning = Tuning(rewind_s=0, silence_s=5, page_pause_s=0, pages=5)
+    tuning = Tuning(rewind_s=0, silence_s=5, page_pause_s=0, pages=5, late_pages=0)
     socket = MastodonSocket(watch, server.url, "secret", cursor=posts[0]["id"], tuning=tuning)
     assert len(gather(socket, {"all"}, 1.0)) == 5 * 40
     socket.close()
