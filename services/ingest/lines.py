@@ -50,7 +50,7 @@ def lines(stream: Bytes, max_line: int = MAX_LINE) -> Iterator[Line]:
             yield number, _line(parts, size, max_line)
             for whole in others[:-1]:
                 number += 1
-                yield number, whole.removesuffix(b"\r")
+                yield number, _line([whole], len(whole), max_line)
             number += 1
             parts, size = [others[-1]], len(others[-1])
     except Exception:

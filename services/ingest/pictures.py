@@ -30,7 +30,8 @@ MAX_PIXELS_WEBP = 6_000_000
 BAND = 64
 """Rows of the reduced picture that are flattened at a time."""
 QUALITY = 88
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+"""JPEG opens MPO as well, two pictures in one, of which the first is taken."""
 ORIENTATION = 0x0112
 
 

@@ -35,10 +35,12 @@ class CsvRows:
         if not isinstance(header, list):
             return
         names = [
-            name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in header
+            name.encode("utf-8", "surrogateescape")
+            .decode("utf-8", "replace")
+            .removeprefix("\ufeff")
+            for name in header
         ]
         table = self._columns.of(names)
-        names = [name.removeprefix("\ufeff") if not i else name for i, name in enumerate(names)]
         while (row := self._next()) is not None:
             value = b"\n".join(self._taken)
             if isinstance(row, BadRecord):
