@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -82,10 +83,10 @@ def rolling_table(rows: Mapping[str, Mapping[str, Any]], namespace: str, window:
     """One line a topic; `rows` are its figures in the window."""
     ends = [row["end_ms"] for row in rows.values()]
     until = f" to {_time(max(ends))}" if ends else ""
-    table = Table(title=f"{escape(namespace)}: {window}{until}")
-    table.add_column("topic")
+    table = Table(title=f"{escape(namespace)}: {window}{until}", box=SIMPLE)
+    table.add_column("topic", min_width=10)
     for name in ("posts", "negative", "neutral", "positive", "mean", "±", "authors", "late"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for topic, row in rows.items():
         shares = [_share(row[f"{label}_share"]) for label in ("negative", "neutral", "positive")]
         mean, error = _number(row["mean_score"], "+.3f"), _number(row["standard_error"], ".3f")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 
 from rich.console import Console
@@ -57,7 +59,7 @@ def run(settings: Settings, request: Request) -> int:
             outcome = replay(settings, request, stop, Watch(face.started, face.moved, face.waiting))
         finally:
             face.finished()
-    _print(outcome)
+    _print(outcome, _again(settings))
     if not outcome.complete:
         where = "" if is_embedded(settings) else " The other hops go on with what is on Kafka."
         face.console.print(f"Stopped. The same command goes on from here.{where}", highlight=False)
@@ -65,7 +67,13 @@ def run(settings: Settings, request: Request) -> int:
     return 0
 
 
-def _print(outcome: Outcome) -> None:
+def _again(settings: Settings) -> str:
+    """How to call us again on the same figures, as this call was made."""
+    set_here = os.environ.get("UNDERTONE_DATA_DIR")
+    return (f"UNDERTONE_DATA_DIR={settings.data_dir} " if set_here else "") + sys.argv[0]
+
+
+def _print(outcome: Outcome, again: str) -> None:
     console = Console()
     trends = {
         topic: trend(outcome.panes[topic], total.first_post_ms, total.last_post_ms)
@@ -85,6 +93,8 @@ def _print(outcome: Outcome) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if outcome.complete:
         console.print(
-            f"Look again: undertone rolling --namespace {outcome.namespace} --window 1h",
+            f"Look again: {again} rolling --namespace {outcome.namespace} --window 1h",
             highlight=False,
+            markup=False,
+            soft_wrap=True,
         )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -94,7 +95,7 @@ def shown(ms: int) -> str:
 
 def topics_table(namespace: str, totals: Mapping[str, Totals], trends: Mapping[str, str]) -> Table:
     """One line a topic; `trends` are small drawings of its mean score over time."""
-    table = Table(title=Text(_title(namespace, totals)), title_justify="left")
+    table = Table(title=Text(_title(namespace, totals)), title_justify="left", box=SIMPLE)
     table.add_column("topic", min_width=10)
     for name in ("posts", *LABELS, "mean"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -123,7 +124,7 @@ def _mean(sums: Sums) -> str:
     return "–" if sums.mean_score is None else f"{sums.mean_score:+.2f}"
 
 
-def trend(panes: Sequence[Pane], first_ms: int, last_ms: int, width: int = 16) -> str:
+def trend(panes: Sequence[Pane], first_ms: int, last_ms: int, width: int = 20) -> str:
     """The mean score over time, in `width` steps of equal length; a blank where no post came."""
     step = max(1, (last_ms - first_ms) // width + 1)
     sums = [Sums()] * width
