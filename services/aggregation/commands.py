@@ -83,7 +83,9 @@ def rolling_table(rows: Mapping[str, Mapping[str, Any]], namespace: str, window:
     """One line a topic; `rows` are its figures in the window."""
     ends = [row["end_ms"] for row in rows.values()]
     until = f" to {_time(max(ends))}" if ends else ""
-    table = Table(title=f"{escape(namespace)}: {window}{until}", box=SIMPLE)
+    table = Table(
+        title=f"{escape(namespace)}: {window}{until}", box=SIMPLE, padding=(0, 1), pad_edge=False
+    )
     table.add_column("topic", min_width=10)
     for name in ("posts", "negative", "neutral", "positive", "mean", "±", "authors", "late"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -124,7 +124,7 @@ def _mean(sums: Sums) -> str:
     return "–" if sums.mean_score is None else f"{sums.mean_score:+.2f}"
 
 
-def trend(panes: Sequence[Pane], first_ms: int, last_ms: int, width: int = 20) -> str:
+def trend(panes: Sequence[Pane], first_ms: int, last_ms: int, width: int = 16) -> str:
     """The mean score over time, in `width` steps of equal length; a blank where no post came."""
     step = max(1, (last_ms - first_ms) // width + 1)
     sums = [Sums()] * width
