@@ -73,15 +73,16 @@ class Projection(nn.Module):
     attention the shape 1x1x256 and leaves open how M comes to it.
     """
 
-    def __init__(self, channels: int, dropout: float = 0.2) -> None:
+    def __init__(self, channels: int, dropout: float = 0.5) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        # Whole channels: single cells would average out over the 49 regions.
+        self.dropout = nn.Dropout1d(dropout)
         self.linear = nn.Linear(channels, CHANNELS)
         self.norm = nn.LayerNorm(CHANNELS)
 
     def forward(self, features: Tensor) -> Tensor:
-        regions = features.flatten(2).transpose(1, 2)  # (B, 49, C)
-        out: Tensor = self.norm(self.linear(self.dropout(regions)))
+        regions = self.dropout(features.flatten(2)).transpose(1, 2)  # (B, 49, C)
+        out: Tensor = self.norm(self.linear(regions))
         return out
 
 

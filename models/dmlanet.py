@@ -117,7 +117,9 @@ class DmlaNet(nn.Module):
         self.no_picture = nn.Parameter(torch.randn(dim) * 0.1)  # learned masks
         self.no_text = nn.Parameter(torch.randn(dim) * 0.1)
 
-    def forward(self, features: Tensor, has_image: Tensor, states: Tensor, tokens: Tensor) -> Tensor:
+    def forward(
+        self, features: Tensor, has_image: Tensor, states: Tensor, tokens: Tensor
+    ) -> Tensor:
         return self.answer(features, has_image, states, tokens).logits
 
     def answer(self, features: Tensor, has_image: Tensor, states: Tensor, tokens: Tensor) -> Answer:
@@ -147,7 +149,9 @@ class DmlaNet(nn.Module):
         seen = has_image.unsqueeze(-1)  # (B, 1, 1)
         return v * seen + self.no_picture * (1 - seen)
 
-    def _meaning(self, v: Tensor, t: Tensor, words: Tensor, has_text: Tensor) -> tuple[Tensor, Tensor]:
+    def _meaning(
+        self, v: Tensor, t: Tensor, words: Tensor, has_text: Tensor
+    ) -> tuple[Tensor, Tensor]:
         if self.config.semantic:
             s, alpha = self.semantic(v, t, words)
         else:  # ablated: every word counts the same for every region

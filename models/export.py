@@ -10,10 +10,14 @@ Artefacts go to models/artifacts, fp32 files and the report stay in the run.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
+import shutil
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,85 +26,22 @@ import torch
 from torch import Tensor, nn
 
 from models import signature
-from models.backbone import Backbone, Projection
-from models.data import MVSA_PAIRS
-from models.encoder import Embeddings, TextEncoder
+from models.backbone import Backbone, build
+from models.data import DataError, prepared
+from models.encoder import TextEncoder
 from models.joint import Joint
 from models.manifest import write_manifest
-from models.parts import Answer
-from models.quantise import quantise_backbone, quantise_text, session
-from models.signature import LABELS, MAX_TOKENS, PAD_ID
+from models.onnx_modules import BackboneModule, NetworkModule, PackedTable, TextModule
+from models.parity import Arrays, ParityError, check_parity, compare, run_chain
+from models.quantise import quantise_backbone, quantise_text
+from models.run import Run
+from models.variants import networks
 
-Arrays = dict[str, npt.NDArray[np.generic]]
+Pictures = npt.NDArray[np.uint8]
 ARTIFACTS = Path(__file__).parent / "artifacts"
 OPSET = 17  # the newest that onnxruntime 1.18 and Triton 24.x both run in full
-TOLERANCE = 1e-3
-CALIBRATION_PICTURES = 256
-
-
-class ParityError(RuntimeError):
-    """An exported network does not answer as the trained one does."""
-
-
-class BackboneModule(nn.Module):
-    """IMAGE -> FEATURES."""
-
-    def __init__(self, backbone: Backbone, projection: Projection) -> None:
-        super().__init__()
-        self.backbone, self.projection = backbone, projection
-
-    def forward(self, image: Tensor) -> Tensor:
-        out: Tensor = self.projection(self.backbone(image))
-        return out
-
-
-class PackedTable(nn.Module):
-    """The word table as int8 with a scale per word: a quarter of the size, error < 0.4 %."""
-
-    def __init__(self, table: Tensor) -> None:
-        super().__init__()
-        scale = table.abs().amax(1, keepdim=True).clamp(min=1e-8) / 127
-        self.register_buffer("scale", scale)
-        self.register_buffer("packed", (table / scale).round().to(torch.int8))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        rows: Tensor = nn.functional.embedding(tokens, self.packed).float()  # type: ignore[arg-type]
-        scales: Tensor = nn.functional.embedding(tokens, self.scale)  # type: ignore[arg-type]
-        return rows * scales
-
-
-class TextModule(nn.Module):
-    """TOKENS -> STATES, computed only as far as the batch's longest text reaches."""
-
-    def __init__(self, encoder: TextEncoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        tokens = tokens.long()
-        longest = (tokens != PAD_ID).long().sum(1).max().clamp(min=1)
-        states = self.encoder(tokens[:, :longest])
-        rest = states.new_zeros(1).expand(states.shape[0], MAX_TOKENS - longest, states.shape[2])
-        return torch.cat([states, rest], 1)
-
-
-class NetworkModule(nn.Module):
-    """A network with its temperature: FEATURES, HAS_IMAGE, STATES, TOKENS -> four outputs."""
-
-    def __init__(self, head: nn.Module, temperature: float) -> None:
-        super().__init__()
-        self.head, self.temperature = head, temperature
-
-    def forward(
-        self, features: Tensor, has_image: Tensor, states: Tensor, tokens: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        answer: Answer = self.head.answer(features, has_image, states, tokens.long())
-        return (
-            (answer.logits / self.temperature).softmax(-1),
-            answer.word_attention,
-            answer.region_attention,
-            answer.picture_weight,
-        )
+CALIBRATION_PICTURES = 128
+PARITY_PAIRS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,62 +102,86 @@ def _example(tensor: signature.Tensor) -> Tensor:
     return torch.full((2, *tensor.shape), value, dtype=dtype)
 
 
-def run_chain(folder: Path, pictures: Arrays, threads: int = 2) -> Arrays:
-    """All outputs of the four files in `folder`, for IMAGE, HAS_IMAGE and TOKENS."""
-    known: Arrays = dict(pictures)
-    for model in signature.MODELS:
-        run = session(folder / f"{model.name}.onnx", threads)
-        names = [tensor.name for tensor in model.outputs]
-        parts = []
-        for at in range(0, len(known["TOKENS"]), 32):
-            inputs = {t.name: known[t.name][at : at + 32] for t in model.inputs}
-            parts.append(run.run(names, inputs))
-        known |= {n: np.concatenate(p) for n, p in zip(names, zip(*parts, strict=True), strict=True)}
-    return {name: value for name, value in known.items() if name not in pictures}
-
-
-@torch.inference_mode()
-def run_torch(found: dict[str, nn.Module], pictures: Arrays) -> Arrays:
-    """The same by torch."""
-    known: Arrays = dict(pictures)
-    for model in signature.MODELS:
-        inputs = [torch.from_numpy(known[t.name]) for t in model.inputs]
-        outputs = found[model.name](*inputs)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        known |= {t.name: o.numpy() for t, o in zip(model.outputs, outputs, strict=True)}
-    return {name: value for name, value in known.items() if name not in pictures}
-
-
-def check_parity(found: dict[str, nn.Module], folder: Path, pairs: Arrays) -> float:
-    """Largest difference of any output between torch and fp32 ONNX; ParityError above 1e-3."""
-    ours, theirs = run_torch(found, pairs), run_chain(folder, pairs)
-    worst = {name: float(np.abs(ours[name] - theirs[name]).max()) for name in ours}
-    if (largest := max(worst.values())) > TOLERANCE:
-        raise ParityError(f"ONNX and torch differ by more than {TOLERANCE}: {worst}")
-    return largest
-
-
-def export(trained: Trained, run: Path, out: Path, pairs: Arrays) -> dict[str, float]:
-    """Write fp32 files to `run`/onnx, int8 ones to `out`; returns the parity figures.
-
-    `pairs` holds IMAGE, HAS_IMAGE and TOKENS of real pairs.
-    """
-    fp32, packed = run / "onnx", run / "packed"
-    for folder in (fp32, packed, out):
-        folder.mkdir(parents=True, exist_ok=True)
-    found = modules(trained)
+def write_onnx(found: dict[str, nn.Module], fp32: Path, out: Path, pictures: Pictures) -> None:
+    """fp32 files of all modules in `fp32`, the int8 forms in `out`."""
     for model in signature.MODELS:
         to_onnx(found[model.name], model, fp32 / f"{model.name}.onnx")
-    few = {name: value[:32] for name, value in pairs.items()}
-    parity = check_parity(found, fp32, few)
-    calibration = pairs["IMAGE"][:CALIBRATION_PICTURES]
-    quantise_backbone(fp32 / "backbone.onnx", out / "backbone.onnx", calibration)
+    quantise_backbone(fp32 / "backbone.onnx", out / "backbone.onnx", pictures)
     text = found["text"]
     assert isinstance(text, TextModule)
-    embeddings: Embeddings = text.encoder.embeddings
-    embeddings.words = PackedTable(embeddings.words.weight.detach())  # type: ignore[assignment]
-    to_onnx(text, signature.TEXT, packed / "text.onnx")
-    quantise_text(packed / "text.onnx", out / "text.onnx")
-    for name in signature.NETWORKS:  # small: nothing to gain from int8
-        (out / f"{name}.onnx").write_bytes((fp32 / f"{name}.onnx").read_bytes())
-    return {"fp32_largest_difference": parity}
+    packed = TextModule(copy.deepcopy(text.encoder))
+    table = packed.encoder.embeddings.words.weight.detach()
+    packed.encoder.embeddings.words = PackedTable(table)  # type: ignore[assignment]
+    to_onnx(packed.eval(), signature.TEXT, fp32 / "packed.onnx")
+    quantise_text(fp32 / "packed.onnx", out / "text.onnx")
+    for name in signature.NETWORKS:  # a megabyte each, two percent of the time: left as they are
+        shutil.copy(fp32 / f"{name}.onnx", out / f"{name}.onnx")
+
+
+def trained(run: Run) -> Trained:
+    """The final networks of the run."""
+    path = run.folder / "final.pt"
+    if not path.is_file():
+        raise DataError(f"no {path}: train first (make train)")
+    backbone = build(run.config.backbone)
+    joint = Joint(backbone.channels, TextEncoder(), networks(), run.config.frozen_layers)
+    state = torch.load(path, weights_only=True)
+    joint.load_state_dict({k: v for k, v in state.items() if not _other_head(k)})
+    return Trained(
+        backbone, joint, json.loads((run.folder / "final.json").read_text())["temperatures"]
+    )
+
+
+def _other_head(key: str) -> bool:
+    return key.startswith("heads.") and key.split(".")[1] not in signature.NETWORKS
+
+
+def _pairs(run: Run, rows: npt.NDArray[np.int64]) -> Arrays:
+    """IMAGE, HAS_IMAGE and TOKENS of these pairs."""
+    chosen = run.pairs.select(rows)
+    pictures, has_image = prepared(chosen)
+    tokens = run.tokenizer.encode_batch(chosen.texts)
+    return {"IMAGE": pictures, "HAS_IMAGE": has_image, "TOKENS": tokens}
+
+
+def export(run: Run, out: Path) -> dict[str, Any]:
+    """Write, check and compare; returns the figures that go into the manifest."""
+    fp32 = run.folder / "onnx"
+    for folder in (fp32, out):
+        folder.mkdir(parents=True, exist_ok=True)
+    found, fold = modules(trained(run)), run.folds[0]
+    dev = _pairs(run, fold.dev)
+    random = np.random.default_rng(0)
+    some = random.choice(fold.train, CALIBRATION_PICTURES, replace=False)
+    write_onnx(found, fp32, out, _pairs(run, some)["IMAGE"])
+    parity = check_parity(found, fp32, {name: value[:PARITY_PAIRS] for name, value in dev.items()})
+    int8 = compare(run_chain(fp32, dev), run_chain(out, dev), run.pairs.labels[fold.dev])
+    return {"fp32_against_torch": parity, "int8_against_fp32": int8, "folds": _fold_figures(run)}
+
+
+def _fold_figures(run: Run) -> dict[str, Any]:
+    """Accuracy and weighted F1 over the folds, as `models.evaluate` measured them."""
+    path = run.folder / "evaluation" / "evaluation.json"
+    if not path.is_file():
+        raise DataError(f"no {path}: evaluate first (make evaluate)")
+    test = json.loads(path.read_text())["test"]
+    wanted = (*signature.NETWORKS, "mean", "later_fusion")
+    kept = ("accuracy_over_runs", "weighted_f1_over_runs", "runs")
+    return {name: {key: test[name][key] for key in kept} for name in wanted if name in test}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Export a training run's final networks.")
+    parser.add_argument("--run", type=Path, required=True, help="the run's folder")
+    parser.add_argument("--out", type=Path, default=ARTIFACTS, help="where the int8 files go")
+    options = parser.parse_args()
+    try:
+        figures = export(Run.existing(options.run), options.out)
+    except (DataError, ParityError) as error:
+        sys.exit(str(error))
+    write_manifest(options.out, figures)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

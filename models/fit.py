@@ -35,7 +35,7 @@ class FitConfig:
 
     epochs: int = 6
     batch: int = 64
-    tweets: int = 32
+    tweets: int = 24
     rate: float = 1e-3
     projection_rate: float = 5e-4
     encoder_rate: float = 3e-5
@@ -78,8 +78,13 @@ class Store:
 
 
 def fit(
-    model: Joint, store: Store, train: Rows, dev: Rows, config: FitConfig,
-    what: str = "train", device: str = "cpu",
+    model: Joint,
+    store: Store,
+    train: Rows,
+    dev: Rows,
+    config: FitConfig,
+    what: str = "train",
+    device: str = "cpu",
 ) -> tuple[Joint, list[dict[str, float]]]:
     """Train on `train`; returns the averaged model of the best dev epoch, and the curves."""
     torch.manual_seed(config.seed)
@@ -128,7 +133,9 @@ def _optimiser(model: Joint, config: FitConfig) -> torch.optim.Optimizer:
     )
 
 
-def _batches(store: Store, train: Rows, config: FitConfig, random: np.random.Generator) -> list[Rows]:
+def _batches(
+    store: Store, train: Rows, config: FitConfig, random: np.random.Generator
+) -> list[Rows]:
     order = random.permutation(train)
     tweets = np.arange(store.pairs, len(store.tokens))
     out = []
@@ -145,7 +152,9 @@ def _augmented(batch: Batch, config: FitConfig, random: np.random.Generator) -> 
     count = len(batch.labels)
     flip = torch.from_numpy(random.random(count) < 0.5)
     maps = torch.where(flip[:, None, None, None], batch.maps.flip(3), batch.maps)
-    no_text = torch.from_numpy(random.random(count) < config.drop_text) & (batch.has_image[:, 0] > 0)
+    no_text = torch.from_numpy(random.random(count) < config.drop_text) & (
+        batch.has_image[:, 0] > 0
+    )
     tokens = batch.tokens.masked_fill(no_text.unsqueeze(1), PAD_ID)
     keep = torch.from_numpy(random.random((count, 1)) >= config.drop_picture)
     return batch._replace(maps=maps, tokens=tokens, has_image=batch.has_image * keep)
@@ -170,7 +179,9 @@ def _measure(model: Joint, store: Store, rows: Rows, device: str) -> dict[str, f
 
 
 @torch.inference_mode()
-def predict(model: Joint, store: Store, rows: Rows, device: str = "cpu") -> dict[str, Probabilities]:
+def predict(
+    model: Joint, store: Store, rows: Rows, device: str = "cpu"
+) -> dict[str, Probabilities]:
     """Class probabilities of every head, {name: (N, 3)}, without temperature."""
     model.eval()
     out: dict[str, list[Probabilities]] = {name: [] for name in model.heads}

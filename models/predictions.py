@@ -33,8 +33,13 @@ def scaled(probs: Probabilities, temperature: float) -> Probabilities:
 
 
 def write_part(
-    path: Path, ids: list[str], labels: Labels, probs: dict[str, Probabilities],
-    fold: int, seed: int, split: str,
+    path: Path,
+    ids: list[str],
+    labels: Labels,
+    probs: dict[str, Probabilities],
+    fold: int,
+    seed: int,
+    split: str,
 ) -> None:
     """One part file: all variants on these rows."""
     import pyarrow as pa

@@ -72,7 +72,9 @@ def bucketed(tokens: Tokens, batch: int, random: np.random.Generator) -> Iterato
         yield batches[index]
 
 
-def schedule(optimiser: torch.optim.Optimizer, steps: int, warmup: float) -> torch.optim.lr_scheduler.LambdaLR:
+def schedule(
+    optimiser: torch.optim.Optimizer, steps: int, warmup: float
+) -> torch.optim.lr_scheduler.LambdaLR:
     """Linear up over the first `warmup` share of the steps, then linear down to zero."""
     rise = max(1, int(steps * warmup))
     return torch.optim.lr_scheduler.LambdaLR(
@@ -81,8 +83,11 @@ def schedule(optimiser: torch.optim.Optimizer, steps: int, warmup: float) -> tor
 
 
 def pretrain(
-    config: PretrainConfig, train: tuple[Tokens, Labels], dev: tuple[Tokens, Labels],
-    out: Path, device: str = "cpu",
+    config: PretrainConfig,
+    train: tuple[Tokens, Labels],
+    dev: tuple[Tokens, Labels],
+    out: Path,
+    device: str = "cpu",
 ) -> dict[str, float]:
     """Train, keep the epoch of highest dev accuracy in `out`; returns its metrics."""
     torch.manual_seed(config.seed)

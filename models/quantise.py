@@ -4,8 +4,9 @@ The backbone is quantised statically (QDQ, one scale per output channel,
 ranges from real pictures): its activations are bounded by ReLU6. The text
 encoder's activations have outliers that static ranges would clip or blur;
 there the weights are int8 and each batch's activations are scaled as they
-come. Weights keep 7 bits in both, so that processors without VNNI, whose
-int8 dot product saturates at 16 bits, compute the same answer.
+come, and weights keep 7 bits, which costs nothing there and keeps processors
+without VNNI, whose int8 dot product saturates at 16 bits, exact. The backbone
+loses too much with 7 bits: on such a processor it may answer a little differently.
 """
 
 from __future__ import annotations
@@ -44,7 +45,12 @@ class Pictures(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantise_backbone(fp32: Path, int8: Path, pictures: npt.NDArray[np.uint8]) -> None:
-    """Static QDQ of the convolutions; what follows them (projection, norm) as well as it can."""
+    """Static QDQ of the convolutions; the projection and its norm stay as they are.
+
+    Measured on 397 dev pairs, agreement with fp32 in the label: ranges by
+    percentile 98.5 %, by extremes 97.5 %; 7-bit weights 96.0 %, a quantised
+    projection 95.2 %.
+    """
     prepared = int8.with_suffix(".prepared.onnx")
     _quietly()
     quant_pre_process(str(fp32), str(prepared), skip_symbolic_shape=True)
@@ -54,11 +60,11 @@ def quantise_backbone(fp32: Path, int8: Path, pictures: npt.NDArray[np.uint8]) -
         Pictures(pictures),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
-        reduce_range=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax,
-        op_types_to_quantize=["Conv", "Add", "Clip", "MatMul"],
+        calibrate_method=CalibrationMethod.Percentile,
+        op_types_to_quantize=["Conv", "Add", "Clip"],
+        extra_options={"CalibPercentile": 99.999},
     )
     prepared.unlink()
 

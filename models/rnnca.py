@@ -63,7 +63,9 @@ class RnnCa(nn.Module):
         self.no_picture = nn.Parameter(torch.zeros(dim))  # learned masks
         self.no_text = nn.Parameter(torch.zeros(dim))
 
-    def forward(self, features: Tensor, has_image: Tensor, states: Tensor, tokens: Tensor) -> Tensor:
+    def forward(
+        self, features: Tensor, has_image: Tensor, states: Tensor, tokens: Tensor
+    ) -> Tensor:
         return self.answer(features, has_image, states, tokens).logits
 
     def answer(self, features: Tensor, has_image: Tensor, states: Tensor, tokens: Tensor) -> Answer:
@@ -72,7 +74,7 @@ class RnnCa(nn.Module):
         has_text = words.amax(1, keepdim=True)
         h = self.reader(states, tokens)  # (B, T, D)
         gamma = self._look(features, h, words) * has_image  # (B, 49)
-        z0 = self.w_v((gamma.unsqueeze(1) @ features))  # (B, 1, D)
+        z0 = self.w_v(gamma.unsqueeze(1) @ features)  # (B, 1, D)
         z = torch.cat([z0, self.w_h(h)], 1)  # (B, 1 + T, D)
         beta = self._weigh(z, torch.cat([has_image, words], 1))
         missing = self.no_picture * (1 - has_image) + self.no_text * (1 - has_text)

@@ -6,19 +6,28 @@ import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from models.backbone import BackboneConfig
-from models.data import MVSA_PAIRS, TWEETS, Pairs, Tweets, load_pairs, load_tweets, prepared
+from models.data import (
+    MVSA_PAIRS,
+    TWEETS,
+    DataError,
+    Pairs,
+    Tweets,
+    load_pairs,
+    load_tweets,
+    prepared,
+)
 from models.describe import hashes
 from models.encoder import TextEncoder
+from models.features import feature_maps, kept, lower_states
 from models.fit import FitConfig, Store
-from models.features import feature_maps, lower_states
 from models.folds import Fold, copies, folds, groups
+from models.joint import LossConfig
 from models.pretrain import PretrainConfig, TextClassifier
 from models.tokenizer import Tokenizer
 
@@ -31,7 +40,8 @@ class ConfigError(ValueError):
 class TrainConfig:
     """Everything that a run's results depend on; kept as `config.json`.
 
-    `tweets_kept` tweets stay beside the pairs when the networks train.
+    `tweets_kept` tweets stay beside the pairs when the networks train; the
+    lowest `frozen_layers` of the text encoder's six are left as the tweets made them.
     """
 
     pairs: str = str(MVSA_PAIRS)
@@ -42,6 +52,7 @@ class TrainConfig:
     folds: int = 5
     seeds: int = 3
     tweets_kept: int = 8000
+    frozen_layers: int = 6
 
 
 @dataclass
@@ -60,6 +71,19 @@ class Run:
             raise ConfigError(f"{path} is of another configuration: choose another --run")
         path.write_text(content)
         return cls(folder, config)
+
+    @classmethod
+    def existing(cls, folder: Path) -> Run:
+        """A run that was trained; DataError if there is none."""
+        path = folder / "config.json"
+        if not path.is_file():
+            raise DataError(f"no {path}: train first (make train)")
+        content = json.loads(path.read_text())
+        content["fit"]["loss"] = LossConfig(**content["fit"]["loss"])
+        parts = {"backbone": BackboneConfig, "pretrain": PretrainConfig, "fit": FitConfig}
+        for name, kind in parts.items():
+            content[name] = kind(**content[name])
+        return cls(folder, TrainConfig(**content))
 
     @cached_property
     def pairs(self) -> Pairs:
@@ -91,11 +115,22 @@ class Run:
         return classifier.encoder
 
     def maps(self, device: str) -> torch.Tensor:
-        """Feature maps (N, C, 7, 7) of the pairs, from the cache or computed."""
-        kept = self.folder / "maps.pt"
-        if not kept.is_file():
-            pictures, _ = prepared(self.pairs)
-            path = feature_maps(pictures, self.config.backbone, self.folder / "cache", device)
-            torch.save(path, kept)
-        maps: torch.Tensor = torch.load(kept, weights_only=True)
-        return maps
+        """Feature maps (N, C, 7, 7) of the pairs."""
+        return kept(
+            self.folder / "maps.pt",
+            lambda: feature_maps(prepared(self.pairs)[0], self.config.backbone, device),
+        )
+
+    def store(self, device: str) -> Store:
+        """All pairs, then `config.tweets_kept` tweets, as training reads them."""
+        tokens, labels = self.tweet_tokens("train")
+        random = np.random.default_rng(0)
+        some = random.permutation(len(labels))[: self.config.tweets_kept]
+        every = np.concatenate([self.tokenizer.encode_batch(self.pairs.texts), tokens[some]])
+        ids = torch.from_numpy(every).long()
+        lower = kept(
+            self.folder / "states.pt",
+            lambda: lower_states(self.encoder(), self.config.frozen_layers, ids, device),
+        )
+        both = torch.from_numpy(np.concatenate([self.pairs.labels, labels[some]]))
+        return Store(self.maps(device), ids, lower, both)

@@ -5,9 +5,10 @@
     python -m models.train --run runs/default --device cuda
 
 Stages, each skipped where the run folder already holds its result, so that an
-interrupted run goes on where it stopped when the same command is given again:
+interrupted run goes on where it stopped when the same command is given again
+(with `--stage folds --share 1/2` and `2/2`, two processes divide the folds):
 
-    features   feature maps of the pictures, tokens               cache/
+    features   feature maps of the pictures                       maps.pt
     text       the text encoder learns sentiment from tweets      text.pt
     folds      networks, ablations and comparators, folds x seeds parts/
     glove      the papers' own text side: GloVe and an LSTM       parts/
@@ -22,7 +23,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -41,17 +44,17 @@ def main() -> None:
     torch.set_num_threads(options.threads or torch.get_num_threads())
     try:
         run = Run.open(options.run, _config(options))
-        train(run, options.stage or STAGES, options.device)
+        train(run, options.stage or STAGES, options.device, options.share)
     except (DataError, MissingWeights, ConfigError) as error:
         sys.exit(str(error))
 
 
-def train(run: Run, wanted: tuple[str, ...] | list[str], device: str) -> None:
+def train(run: Run, wanted: Sequence[str], device: str, share: tuple[int, int]) -> None:
     """The stages that are wanted, in order."""
     todo = {
         "features": stages.features,
         "text": stages.text,
-        "folds": stages.all_folds,
+        "folds": partial(stages.all_folds, share=share),
         "glove": stages.glove,
         "final": stages.final,
     }
@@ -92,8 +95,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, default=3, help="seeds a fold (default 3)")
     add("--epochs", type=int, help=f"epochs a fit (default {FitConfig().epochs})")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--share", type=_share, default=(1, 1), metavar="K/N", help="folds: the K-th of N shares")
     add("--threads", type=int, help="processor threads (default: all)")
     return parser
+
+
+def _share(text: str) -> tuple[int, int]:
+    mine, _, of = text.partition("/")
+    if not (mine.isdigit() and of.isdigit() and 1 <= int(mine) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no share such as 1/2")
+    return int(mine), int(of)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,4 @@ def ablations() -> dict[str, nn.Module]:
 
 def comparators(prior: tuple[float, ...]) -> dict[str, nn.Module]:
     """The baselines; `prior` holds the class shares of the training rows."""
-    return {
-        name: baselines.build(BaselineConfig(name=name, prior=prior)) for name in COMPARATORS
-    }
+    return {name: baselines.build(BaselineConfig(name=name, prior=prior)) for name in COMPARATORS}
