@@ -1,6 +1,6 @@
 """The bar at its best: comparators trained on their own.
 
-    python -m models.alone --run runs/default
+    python -m models.train --run runs/default --stage alone
 
 In `models.train` the comparators share projection and training with the two
 networks. Here each of the fusions is fitted alone, on the pooled outputs of the
@@ -10,9 +10,7 @@ a fit. The predictions join the run's as `<name>-alone`.
 
 from __future__ import annotations
 
-import argparse
 import copy
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,13 +21,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.baselines import Baseline, BaselineConfig, build
-from models.data import DataError
 from models.folds import Fold
 from models.predictions import fit_temperature, scaled, write_part
 from models.progress import Progress
 from models.run import Run
 from models.signature import PAD_ID
-from models.stages import gather
 
 NAMES = ("later_fusion", "early_fusion", "deep_fusion", "ccr")
 EPOCHS, BATCH, RATE, WEIGHT_DECAY = 14, 64, 1e-3, 0.01
@@ -98,8 +94,13 @@ def _said(net: Baseline, inputs: Inputs, rows: Rows) -> Tensor:
     return logits
 
 
-def train(run: Run) -> None:
-    """All folds and seeds of the run; what is there already is skipped."""
+def train(run: Run, _device: str = "cpu") -> None:
+    """All folds and seeds of the run; what is there already is skipped.
+
+    On the processor whatever the device is, and on one thread: the tensors are
+    tiny, and threads would only wait for each other.
+    """
+    torch.set_num_threads(1)
     jobs = [(seed, number) for seed in range(run.config.seeds) for number in range(len(run.folds))]
     paths = {job: run.folder / "parts" / f"alone{job[1]}-seed{job[0]}.parquet" for job in jobs}
     jobs = [job for job in jobs if not paths[job].is_file()]
@@ -122,20 +123,3 @@ def _tell(run: Run, inputs: Inputs, labels: Tensor, job: tuple[int, int], path: 
         said[f"{name}-alone"] = scaled(test, fit_temperature(dev, truth[fold.dev]))
     ids = [run.pairs.ids[row] for row in fold.test]
     write_part(path, ids, truth[fold.test], said, number, seed, "test")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Train the comparators on their own.")
-    parser.add_argument("--run", type=Path, required=True, help="the run's folder")
-    options = parser.parse_args()
-    torch.set_num_threads(1)  # tiny tensors: threads only wait for each other
-    try:
-        run = Run.existing(options.run)
-        train(run)
-    except DataError as error:
-        sys.exit(str(error))
-    gather(run)
-
-
-if __name__ == "__main__":
-    main()

@@ -18,7 +18,6 @@ from models.data import (
     DataError,
     Pairs,
     Tweets,
-    load_pairs,
     load_tweets,
     prepared,
 )
@@ -29,6 +28,7 @@ from models.fit import FitConfig, Store
 from models.folds import Fold, copies, folds, groups
 from models.joint import LossConfig
 from models.pretrain import PretrainConfig, TextClassifier
+from models.published import load
 from models.tokenizer import Tokenizer
 
 
@@ -87,7 +87,7 @@ class Run:
 
     @cached_property
     def pairs(self) -> Pairs:
-        return load_pairs(Path(self.config.pairs))
+        return load(Path(self.config.pairs))
 
     @cached_property
     def tweets(self) -> Tweets:

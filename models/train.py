@@ -12,6 +12,7 @@ interrupted run goes on where it stopped when the same command is given again
     text       the text encoder learns sentiment from tweets      text.pt
     folds      networks, ablations and comparators, folds x seeds parts/
     glove      the papers' own text side: GloVe and an LSTM       parts/
+    alone      the fusions trained on their own, the bar at best  parts/
     final      the networks that ship, on all pairs               final.pt
 
 `predictions.parquet` joins what was said of rows held out (fold test parts, and
@@ -30,13 +31,13 @@ from pathlib import Path
 
 import torch
 
-from models import stages
+from models import alone, stages
 from models.backbone import BACKBONES, BackboneConfig, MissingWeights
 from models.data import MVSA_PAIRS, TWEETS, DataError
 from models.fit import FitConfig
 from models.run import ConfigError, Run, TrainConfig
 
-STAGES = ("features", "text", "folds", "glove", "final")
+STAGES = ("features", "text", "folds", "glove", "final", "alone")
 
 
 def main() -> None:
@@ -57,6 +58,7 @@ def train(run: Run, wanted: Sequence[str], device: str, share: tuple[int, int]) 
         "folds": partial(stages.all_folds, share=share),
         "glove": stages.glove,
         "final": stages.final,
+        "alone": alone.train,
     }
     for name, stage in todo.items():
         if name in wanted:
