@@ -32,14 +32,9 @@ class CsvRows:
 
     def __iter__(self) -> Iterator[Row]:
         header = self._next()
-        if not isinstance(header, list):
-            return
-        names = [
-            name.encode("utf-8", "surrogateescape")
-            .decode("utf-8", "replace")
-            .removeprefix("\ufeff")
-            for name in header
-        ]
+        if isinstance(header, BadRecord):
+            raise header
+        names = [_readable(cell) for cell in header or ()]
         table = self._columns.of(names)
         while (row := self._next()) is not None:
             value = b"\n".join(self._taken)
@@ -68,6 +63,11 @@ class CsvRows:
         except csv.Error as error:
             return BadRecord("malformed_csv", str(error))
         return self._too_long or row
+
+
+def _readable(cell: str) -> str:
+    """A column's name, without the mark that Excel puts before the first."""
+    return cell.encode("utf-8", "surrogateescape").decode("utf-8", "replace").lstrip("\ufeff")
 
 
 def _parsed(table: Table, names: list[str], row: list[str]) -> Parsed:

@@ -245,8 +245,8 @@ def test_parquet_with_pictures_inside(tmp_path: Path) -> None:
 def test_what_the_operator_got_wrong(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
         replay(tmp_path, tmp_path / "nowhere.jsonl")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="nothing to replay"):
-        (tmp_path / "empty").mkdir()
         replay(tmp_path, tmp_path / "empty")
     with pytest.raises(UsageError, match="none of twitter_v1"):
         ReadOptions("twiter")

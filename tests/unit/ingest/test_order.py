@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_chains_hold_each_file_once_and_never_overlap(drawn: list[tuple[int, int
     found = chains(spans)
     assert sorted(span.file for chain in found for span in chain) == list(range(len(spans)))
     for chain in found:
-        pairs = zip(chain, chain[1:], strict=False)
+        pairs = pairwise(chain)
         assert all(one.last_ms < other.first_ms for one, other in pairs)
     busiest = max((sum(s.first_ms <= t <= s.last_ms for s in spans) for t in range(40)), default=0)
     assert len(found) == busiest
