@@ -165,7 +165,7 @@ def _fold_figures(run: Run) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"no {path}: evaluate first (make evaluate)")
     test = json.loads(path.read_text())["test"]
-    wanted = (*signature.NETWORKS, "mean", "later_fusion")
+    wanted = (*signature.NETWORKS, "mean", "later_fusion", "later_fusion-alone")
     kept = ("accuracy_over_runs", "weighted_f1_over_runs", "runs")
     return {name: {key: test[name][key] for key in kept} for name in wanted if name in test}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 LICENCES = {
     "backbone.onnx": "Apache-2.0 (EfficientNet-Lite, Google); projection trained on MVSA-Single",
-    "text.onnx": "Apache-2.0 (all-MiniLM-L6-v2); tuned on SemEval 2013-2016 and MVSA-Single",
+    "text.onnx": "Apache-2.0 (all-MiniLM-L6-v2); tuned on SemEval 2013-2016",
     "dmlanet.onnx": "Apache-2.0 (this project); trained on MVSA-Single and SemEval 2013-2016",
     "rnnca.onnx": "Apache-2.0 (this project); trained on MVSA-Single and SemEval 2013-2016",
     "vocab.txt": "Apache-2.0 (all-MiniLM-L6-v2)",

@@ -21,8 +21,8 @@ class Answer(NamedTuple):
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     """Softmax over the last axis where `mask` is 1; all zero where it is 0 everywhere."""
-    shifted = scores - scores.amax(-1, keepdim=True).detach()
-    weights = shifted.clamp(min=-60).exp() * mask
+    largest = scores.masked_fill(mask == 0, -1e4).amax(-1, keepdim=True).detach()
+    weights = (scores - largest).clamp(-60, 0).exp() * mask
     return weights / weights.sum(-1, keepdim=True).clamp(min=1e-9)
 
 
