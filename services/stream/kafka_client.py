@@ -68,9 +68,13 @@ AWAY = (
     kafka_errors.RetriableError,
     kafka_errors.BrokerNotAvailableError,
     kafka_errors.UnknownError,
+    kafka_errors.OutOfOrderSequenceNumberError,
+    kafka_errors.UnknownProducerIdError,
+    kafka_errors.InvalidProducerEpochError,
+    kafka_errors.InvalidProducerIdMappingError,
     OSError,
 )
-"""Another try may help."""
+"""Another try may help; of a producer that the broker has forgotten, with a new one."""
 REBALANCING = (
     kafka_errors.CommitFailedError,
     kafka_errors.RebalanceInProgressError,
