@@ -85,14 +85,18 @@ def _refuse_bombs(picture: Image.Image) -> None:
 
 
 def _fits(picture: Image.Image, data: bytes) -> bool:
-    """Whether the bytes can travel as they are: small, RGB or grey, upright, not cut off."""
+    """Whether the bytes can travel as they are: small, RGB or grey, whole, and nothing else in it.
+
+    EXIF may turn the picture, or say where it was taken; what follows the end of
+    the image (which can't occur inside it) is a passenger. Neither travels.
+    """
     return (
         picture.format == "JPEG"
         and min(picture.size) <= SHORT_SIDE
         and max(picture.size) <= 4 * SHORT_SIDE
         and picture.mode in ("RGB", "L")
-        and data.rstrip(b"\0").endswith(b"\xff\xd9")
-        and ("exif" not in picture.info or picture.getexif().get(ORIENTATION, 1) == 1)
+        and "exif" not in picture.info
+        and data.find(b"\xff\xd9") == len(data) - 2
     )
 
 

@@ -49,6 +49,14 @@ def test_a_small_jpeg_passes_untouched() -> None:
     assert normalise(made("JPEG", size=(4000, 300))) != data
 
 
+def test_nothing_but_the_picture_travels() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "where I live"
+    assert b"where I live" not in normalise(made("JPEG", size=(300, 200), exif=exif))
+    passenger = made("JPEG", size=(300, 200)) + b"<script>" + b"\xff\xd9"
+    assert b"<script>" not in normalise(passenger)
+
+
 def test_turned_as_exif_says() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
