@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 from services import pipeline
@@ -199,24 +199,46 @@ def _embedded(run: _Run, feeder: IngestWorker, taps: Sequence[Worker]) -> bool:
 def _distributed(run: _Run, feeder: IngestWorker, taps: Sequence[Worker]) -> bool:
     """Feed, then wait for the aggregators' word that everything is counted."""
     with ExitStack() as stack:
-        for tap in taps:
-            stack.callback(tap.close)
+        reading = [stack.enter_context(closing(_Reading(tap))) for tap in taps]
         serve_health(run.settings, stack, feeder.health)
         with closing(feeder):
             while not (feeder.done or run.stop.is_set()):
                 feeder.step(0.25)
-                _step(taps, 0.0)
                 run.watch.moved()
         reader, namespace = Reader(run.store), feeder.source.namespace
         behind = _Behind(run)
         while not run.stop.is_set():
             if behind.through():
-                return _finish(run, taps, namespace)
+                return _finish(run, reading, namespace)
             counted = sum(found.sums.count for found in totals_of(reader, namespace).values())
             run.watch.waiting(counted)
-            if not _step(taps, LOOK_S):
-                run.stop.wait(LOOK_S)
+            run.stop.wait(LOOK_S)
     return False
+
+
+class _Reading:
+    """A tap in a thread of its own: a member of a Kafka group has to poll all the time."""
+
+    def __init__(self, tap: Worker) -> None:
+        self._tap, self._stop = tap, Event()
+        self._failure: BaseException | None = None
+        self._thread = Thread(target=self._run, name="scores", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._tap.run(self._stop)
+        except BaseException as error:
+            self._failure = error
+
+    def check(self) -> None:
+        """Raise what ended it, if anything did."""
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
 
 
 class _Behind:
@@ -249,22 +271,17 @@ def _reached(done: Mapping[int, int], ends: Mapping[int, int]) -> bool:
     return all(done.get(partition, 0) >= end for partition, end in ends.items())
 
 
-def _step(taps: Sequence[Worker], timeout_s: float) -> bool:
-    moved = [tap.step(timeout_s) for tap in taps]
-    return any(moved)
-
-
-def _finish(run: _Run, taps: Sequence[Worker], namespace: str) -> bool:
+def _finish(run: _Run, reading: Sequence[_Reading], namespace: str) -> bool:
     """Let the taps read what was counted; false if stopped before that."""
     scores = pipeline.Names.of(run.settings).scores
     group = pipeline.scores_group(run.settings, namespace)
-    ends = run.streams.ends(scores) if taps else {}
-    while not run.stop.is_set():
-        done = run.streams.committed(scores, group) if taps else {}
-        if all(done.get(partition, 0) >= end for partition, end in ends.items()):
-            return True
-        _step(taps, LOOK_S)
-    return False
+    ends = run.streams.ends(scores) if reading else {}
+    while not _reached(run.streams.committed(scores, group) if reading else {}, ends):
+        for tap in reading:
+            tap.check()
+        if run.stop.wait(LOOK_S):
+            return False
+    return True
 
 
 def totals_of(reader: Reader, namespace: str) -> dict[str, Totals]:
