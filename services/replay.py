@@ -13,10 +13,11 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 from services import pipeline
+from services.distributed import Distributed, Places
 from services.embedded import Embedded
 from services.errors import BadRecord, UsageError
 from services.health import serve_health
@@ -31,15 +32,12 @@ from services.store.reader import REPLAY, Pane, Reader, Totals
 from services.store.store import Store
 from services.stream import dead_letters
 from services.stream.port import Streams
-from services.stream.worker import Worker
 from services.topics import Topics, load_topics
 
 CURSOR = "replay"
 HOUR_MS = 3_600_000
 SHORT_MS = 48 * HOUR_MS
 """A replay shorter than this is drawn from panes of a minute."""
-LOOK_S = 0.5
-"""Between two looks at how far the aggregators are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +99,7 @@ def replay(settings: Settings, request: Request, stop: Event, watch: Watch) -> O
         )
         before = source.counters.posts_read
         watch.started(source, options.namespace)
-        run = _Run(settings, streams, store, stop, watch)
-        embedded = pipeline.is_embedded(settings)
-        taps = []
-        if request.scores is not None:
-            taps.append(
-                pipeline.scores_worker(settings, streams, options.namespace, request.scores)
-            )
-        feeder = _feeder(run, source, embedded=embedded)
-        complete = (_embedded if embedded else _distributed)(run, feeder, taps)
+        complete = _run(settings, request, streams, store, source, stop, watch)
         totals = totals_of(Reader(store), options.namespace)
         made = report.build(
             source.counters,
@@ -159,129 +149,46 @@ def _fetch(settings: Settings, stack: ExitStack) -> Any:
     return stack.enter_context(closing(Fetcher())).fetch_many
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What both ways of running share."""
+def _run(
+    settings: Settings,
+    request: Request,
+    streams: Streams,
+    store: Store,
+    source: Source,
+    stop: Event,
+    watch: Watch,
+) -> bool:
+    """Whether everything was brought and counted."""
+    embedded, namespace = pipeline.is_embedded(settings), source.namespace
+    feeder = _feeder(settings, streams, store, source, embedded=embedded)
+    taps = []
+    if request.scores is not None:
+        taps.append(pipeline.scores_worker(settings, streams, namespace, request.scores))
+    with ExitStack() as stack:
+        if not embedded:
+            serve_health(settings, stack, feeder.health)
+            places = Places(settings, streams, store)
+            return Distributed(feeder, taps, places, watch.moved, watch.waiting).run(stop)
+        classifier = stack.enter_context(closing(pipeline.make_classifier(settings)))
+        aggregation = pipeline.aggregation_worker(settings, streams, store)
+        inference = pipeline.inference_worker(settings, streams, classifier)
+        runner = Embedded([feeder], inference, [*taps, aggregation], progress=watch.moved)
+        serve_health(settings, stack, runner.health)
+        return runner.run(stop)
 
-    settings: Settings
-    streams: Streams
-    store: Store
-    stop: Event
-    watch: Watch
 
-
-def _feeder(run: _Run, source: Source, *, embedded: bool) -> IngestWorker:
-    names = pipeline.Names.of(run.settings)
+def _feeder(
+    settings: Settings, streams: Streams, store: Store, source: Source, *, embedded: bool
+) -> IngestWorker:
+    names = pipeline.Names.of(settings)
     return IngestWorker(
         source,
-        run.streams,
+        streams,
         Streamed(names.posts, names.dead_letters),
-        lambda cursor: run.store.save_cursor(source.namespace, CURSOR, cursor),
+        lambda cursor: store.save_cursor(source.namespace, CURSOR, cursor),
         runner_saves=embedded,
-        room=lambda: run.streams.room(names.posts),
+        room=lambda: streams.room(names.posts),
     )
-
-
-def _embedded(run: _Run, feeder: IngestWorker, taps: Sequence[Worker]) -> bool:
-    with ExitStack() as stack:
-        classifier = stack.enter_context(closing(pipeline.make_classifier(run.settings)))
-        aggregation = pipeline.aggregation_worker(run.settings, run.streams, run.store)
-        runner = Embedded(
-            [feeder],
-            pipeline.inference_worker(run.settings, run.streams, classifier),
-            [*taps, aggregation],
-            progress=run.watch.moved,
-        )
-        serve_health(run.settings, stack, runner.health)
-        return runner.run(run.stop)
-
-
-def _distributed(run: _Run, feeder: IngestWorker, taps: Sequence[Worker]) -> bool:
-    """Feed, then wait for the aggregators' word that everything is counted."""
-    with ExitStack() as stack:
-        reading = [stack.enter_context(closing(_Reading(tap))) for tap in taps]
-        serve_health(run.settings, stack, feeder.health)
-        with closing(feeder):
-            while not (feeder.done or run.stop.is_set()):
-                feeder.step(0.25)
-                run.watch.moved()
-        reader, namespace = Reader(run.store), feeder.source.namespace
-        behind = _Behind(run)
-        while not run.stop.is_set():
-            if behind.through():
-                return _finish(run, reading, namespace)
-            counted = sum(found.sums.count for found in totals_of(reader, namespace).values())
-            run.watch.waiting(counted)
-            run.stop.wait(LOOK_S)
-    return False
-
-
-class _Reading:
-    """A tap in a thread of its own: a member of a Kafka group has to poll all the time."""
-
-    def __init__(self, tap: Worker) -> None:
-        self._tap, self._stop = tap, Event()
-        self._failure: BaseException | None = None
-        self._thread = Thread(target=self._run, name="scores", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._tap.run(self._stop)
-        except BaseException as error:
-            self._failure = error
-
-    def check(self) -> None:
-        """Raise what ended it, if anything did."""
-        if self._failure is not None:
-            raise self._failure
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-
-class _Behind:
-    """Whether the hops behind have dealt with all that was on the streams when we were done.
-
-    Places in the streams say so; a namespace that was replayed into before has
-    ended once already.
-    """
-
-    def __init__(self, run: _Run) -> None:
-        self._run, self._names = run, pipeline.Names.of(run.settings)
-        self._posts = run.streams.ends(self._names.posts)
-        self._scores: Mapping[int, int] | None = None
-
-    def through(self) -> bool:
-        streams, names = self._run.streams, self._names
-        if self._scores is None:
-            group = pipeline.inference_group(self._run.settings)
-            if _reached(streams.committed(names.posts, group), self._posts):
-                self._scores = streams.ends(names.scores)
-        if self._scores is None:
-            return False
-        held = self._run.store.progress(
-            names.scores, streams.epoch(names.scores), list(self._scores)
-        )
-        return _reached({p: at.position for p, at in held.items()}, self._scores)
-
-
-def _reached(done: Mapping[int, int], ends: Mapping[int, int]) -> bool:
-    return all(done.get(partition, 0) >= end for partition, end in ends.items())
-
-
-def _finish(run: _Run, reading: Sequence[_Reading], namespace: str) -> bool:
-    """Let the taps read what was counted; false if stopped before that."""
-    scores = pipeline.Names.of(run.settings).scores
-    group = pipeline.scores_group(run.settings, namespace)
-    ends = run.streams.ends(scores) if reading else {}
-    while not _reached(run.streams.committed(scores, group) if reading else {}, ends):
-        for tap in reading:
-            tap.check()
-        if run.stop.wait(LOOK_S):
-            return False
-    return True
 
 
 def totals_of(reader: Reader, namespace: str) -> dict[str, Totals]:

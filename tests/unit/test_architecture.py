@@ -13,7 +13,7 @@ LAYERS = [
     {"errors", "records", "metrics", "topics", "net", "grafana", "settings"},
     {"stream", "store"},
     HOPS,
-    {"pipeline", "embedded", "health", "replay", "live", "check", "score_command"},
+    {"pipeline", "embedded", "distributed", "health", "replay", "live", "check", "score_command"},
     {"cli"},
 ]
 ONE_HOME = {"kafka", "redis", "tritonclient", "tweepy", "onnxruntime", "grafana_api"}
