@@ -143,7 +143,9 @@ def final(run: Run, device: str) -> None:
     dev, labels = predict(model, store, fold.dev, device), store.labels.numpy()[fold.dev]
     heat = {name: fit_temperature(dev[name], labels) for name in NETWORKS}
     (run.folder / "final.json").write_text(json.dumps({"curves": curves, "temperatures": heat}))
-    torch.save(model.state_dict(), path)
+    partial = path.with_suffix(".partial")
+    torch.save(model.state_dict(), partial)
+    partial.rename(path)
 
 
 def gather(run: Run) -> None:
