@@ -9,12 +9,16 @@ and what comes twice is known by its id.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import Any, Protocol
 
+from services.errors import Unavailable
 from services.stream.worker import Worker
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT_S = 5.0
 """Between checkpoints. Each costs a bubble in the pipeline and a wait for the disk."""
@@ -68,7 +72,7 @@ class Embedded:
                 self._round()
                 self._progress()
                 if self._clock() >= due_s:
-                    self._checkpoint()
+                    self._checkpoint_if_possible()
                     due_s = self._clock() + self._checkpoint_s
             self._checkpoint()
             self._progress()
@@ -107,7 +111,14 @@ class Embedded:
     def _done(self) -> bool:
         return all(feeder.done for feeder in self._feeders)
 
+    def _checkpoint_if_possible(self) -> None:
+        try:
+            self._checkpoint()
+        except Unavailable as error:
+            log.warning("the sources' places are not saved now, later: %s", error)
+
     def _checkpoint(self) -> None:
+        """`Unavailable` where the places can't be saved; they stay where they were."""
         hops = (self._inference, *self._downstream)
         while any(hop.behind() for hop in hops):  # again: one may wait for room in the next
             for hop in hops:

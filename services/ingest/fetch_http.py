@@ -31,7 +31,7 @@ TEMPORARY_REASONS = frozenset(
 )
 ADDRESSES_TRIED = 3
 HEADERS: dict[bytes | str, bytes | str] = {
-    "User-Agent": "undertone (+https://pypi.org/project/undertone)",
+    "User-Agent": "undertone/0.1",
     "Accept": "image/jpeg,image/png,image/webp,image/gif;q=0.8",
     "Accept-Encoding": "identity",
 }
