@@ -29,7 +29,7 @@ from services.stream.port import Streams
 from services.stream.worker import Limits, Worker
 
 COMMIT_S = 1.0
-"""Between the aggregator's commits: each is a round trip, on a cluster also a wait for its disks."""
+"""Between the aggregator's commits: a round trip each, on a cluster also a wait for its disks."""
 AGGREGATION_BATCH = 4_000
 """Scored posts are small, and one script call a topic pays off the more it carries."""
 

@@ -1,7 +1,8 @@
 """What the spine itself costs: an embedded replay with the networks taken out.
 
 Posts per second of processor time, ours and Valkey's, without pictures and with
-pictures that are already normalised; and the share of each step.
+pictures that are already normalised; and the share of each step. Then each hop
+by itself on Kafka and Valkey.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ import numpy as np
 from models.signature import SENTIMENT
 from services import pipeline
 from services.inference.classifier import Batch, Verdicts
-from services.ingest.worker import IngestWorker
+from services.ingest.replay import ReplayOptions, open_replay
+from services.ingest.worker import IngestWorker, Streamed
 from services.replay import Request, Watch, replay
 from services.settings import Settings
 from services.store import Store, open_store
 from services.stream.worker import Worker
+from services.topics import load_topics
 from tests.e2e.product import write_archive
+from tests.servers.kafka import KafkaServer
+from tests.servers.valkey import ValkeyServer
 
 POSTS = 20_000
 
@@ -113,8 +118,80 @@ def _valkey_s(store: Store) -> float:
     return float(cpu["used_cpu_user"]) + float(cpu["used_cpu_sys"])
 
 
+def hops(folder: Path, url: str, store: str, prefix: str, *, pictures: bool) -> dict[str, int]:
+    """Posts per second of our own processor time, a hop at a time, on Kafka and Valkey."""
+    archive = write_archive(folder / "archive", POSTS)
+    settings = Settings(
+        data_dir=folder / "data",
+        streams_url=url,
+        streams_prefix=prefix,
+        store_url=store,
+        classifier_url="grpc://none",
+        batch_size=256,
+    )
+    names = pipeline.Names.of(settings)
+    streams, opened = pipeline.make_streams(settings), pipeline.make_store(settings)
+    streams.create_streams({names.posts: 6, names.scores: 6, names.dead_letters: 1})  # type: ignore[attr-defined]
+    source = open_replay(
+        ReplayOptions(
+            (archive,), "bench", folder / "work", archive.parent / "media" if pictures else None
+        ),
+        load_topics(archive.parent / "topics.yaml"),
+    )
+    feeder = IngestWorker(
+        source, streams, Streamed(names.posts, names.dead_letters), lambda _: None
+    )
+    found = {"ingest": _rate(lambda: feeder.done, feeder.step)}
+    feeder.close()
+    for name, worker in (
+        ("inference", pipeline.inference_worker(settings, streams, Taken())),
+        ("aggregation", pipeline.aggregation_worker(settings, streams, opened)),
+    ):
+        found[name] = _rate(_looking(worker), worker.step)
+        worker.close()
+    opened.close()
+    streams.close()
+    return found
+
+
+def _looking(worker: Worker) -> Callable[[], bool]:
+    """Whether it has committed everything, looked up twice a second and not on our time."""
+    due = [time.monotonic() + 2]
+
+    def through() -> bool:
+        if time.monotonic() < due[0]:
+            return False
+        due[0] = time.monotonic() + 0.5
+        return worker.behind() == 0
+
+    return through
+
+
+def _rate(done: Callable[[], bool], step: Callable[[float], bool]) -> int:
+    began = time.process_time()
+    while not done():
+        step(0.25)
+    return round(POSTS / (time.process_time() - began))
+
+
+def _on_kafka() -> dict[str, dict[str, int]]:
+    broker, store = KafkaServer().start(), ValkeyServer().start()
+    try:
+        found = {}
+        for name, pictures in (("without_pictures", False), ("with_pictures", True)):
+            with tempfile.TemporaryDirectory(prefix="undertone-bench-") as folder:
+                found[name] = hops(
+                    Path(folder), broker.url, store.url, f"{name}.", pictures=pictures
+                )
+        return found
+    finally:
+        broker.stop()
+        store.stop()
+
+
 def main() -> None:
-    result: dict[str, Any] = {"bench": "spine"}
+    result: dict[str, Any] = {"bench": "spine", "hops_on_kafka_per_core_s": _on_kafka()}
+    print(json.dumps(result))
     for name, pictures in (("without_pictures", False), ("with_pictures", True)):
         runs = []
         for _ in range(3):
