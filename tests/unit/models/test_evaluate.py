@@ -61,8 +61,9 @@ def test_a_bootstrap_draws_the_seeds_of_a_pair_together() -> None:
 def test_the_prior_of_a_sample_is_recovered() -> None:
     """Gaussians in a line, learned at equal shares, met at 10 % negative."""
     learned = np.full(3, 1 / 3)
-    labels = RNG.choice(3, 4000, p=[0.1, 0.6, 0.3])
-    x = labels + RNG.normal(0, 0.5, 4000)
+    rng = np.random.default_rng(0)  # its own: which other tests run must not matter
+    labels = rng.choice(3, 4000, p=[0.1, 0.6, 0.3])
+    x = labels + rng.normal(0, 0.5, 4000)
     likelihood = np.exp(-((x[:, None] - np.arange(3)) ** 2) / 0.5)
     probs = likelihood / likelihood.sum(axis=1, keepdims=True)
     corrected = metrics.prior_corrected(probs, learned)
@@ -71,8 +72,9 @@ def test_the_prior_of_a_sample_is_recovered() -> None:
     errors = metrics.share_errors(labels, probs, known, learned)
     assert errors["corrected"]["mean_absolute"] < errors["mean"]["mean_absolute"]
     moved = metrics.share_errors(labels, probs, known, learned, moved=(0.05, 0.5))
-    assert moved["corrected"]["p95_absolute"] < 0.04
-    assert moved["adjusted"]["p95_absolute"] < 0.04
+    counted = moved["counted"]["p95_absolute"]
+    assert moved["corrected"]["p95_absolute"] < counted / 2
+    assert moved["adjusted"]["p95_absolute"] < counted * 0.8
 
 
 def test_opposite_is_positive_against_negative() -> None:
