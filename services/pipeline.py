@@ -28,8 +28,8 @@ from services.stream.driver import open_streams
 from services.stream.port import Streams
 from services.stream.worker import Limits, Worker
 
-COMMIT_S = 1.0
-"""Between the aggregator's commits: a round trip each, on a cluster also a wait for its disks."""
+COMMIT_S = 0.2
+"""Between commits of scores: a few round trips each; embedded, it is what makes room for more."""
 AGGREGATION_BATCH = 4_000
 """Scored posts are small, and one script call a topic pays off the more it carries."""
 

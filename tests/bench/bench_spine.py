@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from models.signature import SENTIMENT
+from models.signature import IMAGE_SIZE, SENTIMENT
 from services import pipeline
+from services.inference import pairs
 from services.inference.classifier import Batch, Verdicts
 from services.ingest.replay import ReplayOptions, open_replay
 from services.ingest.worker import IngestWorker, Streamed
@@ -34,6 +35,7 @@ from tests.servers.kafka import KafkaServer
 from tests.servers.valkey import ValkeyServer
 
 POSTS = 20_000
+BLANK = np.zeros((IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
 
 
 class Taken:
@@ -54,8 +56,11 @@ class Taken:
     def close(self) -> None: ...
 
 
-def measure(folder: Path, *, pictures: bool) -> dict[str, Any]:
-    """One replay, by processor time: ours and Valkey's together."""
+def measure(folder: Path, *, pictures: bool, decoded: bool = True) -> dict[str, Any]:
+    """One replay, by processor time: ours and Valkey's together.
+
+    Not `decoded`: the networks are taken out together with what prepares a picture for them.
+    """
     archive = write_archive(folder / "archive", POSTS)
     settings = Settings(data_dir=folder / "data", in_flight=1)
     shares: defaultdict[str, float] = defaultdict(float)
@@ -65,6 +70,10 @@ def measure(folder: Path, *, pictures: bool) -> dict[str, Any]:
         _timed(Worker, "run_dry", lambda worker: worker._stage.name, shares),
     ]
     pipeline.make_classifier = lambda _: Taken()
+    if not decoded:
+        original = pairs.pixels
+        pairs.pixels = lambda _: BLANK
+        restore.append(lambda: setattr(pairs, "pixels", original))
     request = Request(
         (archive,),
         archive.parent / "topics.yaml",
@@ -192,11 +201,15 @@ def _on_kafka() -> dict[str, dict[str, int]]:
 def main() -> None:
     result: dict[str, Any] = {"bench": "spine", "hops_on_kafka_per_core_s": _on_kafka()}
     print(json.dumps(result))
-    for name, pictures in (("without_pictures", False), ("with_pictures", True)):
+    for name, pictures, decoded in (
+        ("without_pictures", False, False),
+        ("with_pictures", True, False),
+        ("with_pictures_decoded", True, True),
+    ):
         runs = []
         for _ in range(3):
             with tempfile.TemporaryDirectory(prefix="undertone-bench-") as folder:
-                runs.append(measure(Path(folder), pictures=pictures))
+                runs.append(measure(Path(folder), pictures=pictures, decoded=decoded))
         runs.sort(key=lambda run: run["posts_per_core_s"])
         result[name] = runs[1]
         print(name, json.dumps(runs[1]))
