@@ -12,7 +12,7 @@ from services.embedded import Embedded
 from services.health import serve_health
 from services.ingest.fetch import Fetcher
 from services.ingest.sources import open_live
-from services.ingest.worker import IngestWorker, Streamed
+from services.ingest.worker import IngestWorker
 from services.settings import Settings
 from services.store.reader import LIVE
 from services.store.store import Store
@@ -30,7 +30,7 @@ def run(
     """`undertone run`: posts of live sources to rolling sentiment, until `stop` is set."""
     with ExitStack() as stack:
         streams, store = _open(settings, stack)
-        feeders = _feeders(settings, sources, topics, streams, store, stack, embedded=True)
+        feeders = _feeders(settings, sources, topics, streams, store, stack)
         classifier = stack.enter_context(closing(pipeline.make_classifier(settings)))
         runner = Embedded(
             feeders,
@@ -46,7 +46,7 @@ def ingest(settings: Settings, source: str, topics: Path, stop: Event) -> None:
     """`undertone ingest`: posts of one live source to Kafka, until `stop` is set."""
     with ExitStack() as stack:
         streams, store = _open(settings, stack)
-        (feeder,) = _feeders(settings, [source], topics, streams, store, stack, embedded=False)
+        (feeder,) = _feeders(settings, [source], topics, streams, store, stack)
         serve_health(settings, stack, feeder.health)
         feeder.run(stop)
 
@@ -65,24 +65,15 @@ def _feeders(
     streams: Streams,
     store: Store,
     stack: ExitStack,
-    *,
-    embedded: bool,
 ) -> list[IngestWorker]:
     """One worker a source; they share the topics and the fetcher of pictures."""
-    names = pipeline.Names.of(settings)
     current = TopicsFile(topics).current
     fetcher = None
     if settings.media_fetch != "never":
         fetcher = stack.enter_context(closing(Fetcher()))
 
     def feeder(name: str) -> IngestWorker:
-        return IngestWorker(
-            open_live(name, settings, store, current, pipeline.clock_ms, fetcher),
-            streams,
-            Streamed(names.posts, names.dead_letters),
-            lambda cursor: store.save_cursor(settings.namespace, name, cursor),
-            runner_saves=embedded,
-            room=lambda: streams.room(names.posts),
-        )
+        source = open_live(name, settings, store, current, pipeline.clock_ms, fetcher)
+        return pipeline.ingest_worker(settings, streams, store, source)
 
     return [feeder(name) for name in dict.fromkeys(sources)]

@@ -22,6 +22,8 @@ from services.inference.classifier import Classifier
 from services.inference.stage import InferenceStage
 from services.inference.stage import Options as InferenceOptions
 from services.ingest.scores_file import ScoresFile
+from services.ingest.source import Source
+from services.ingest.worker import IngestWorker, Streamed
 from services.settings import Settings
 from services.store.store import Store, open_store
 from services.stream.driver import open_streams
@@ -116,6 +118,21 @@ def cores() -> int:
 def inference_group(settings: Settings) -> str:
     """The consumer group of the inference hop."""
     return settings.streams_prefix + "inference"
+
+
+def ingest_worker(
+    settings: Settings, streams: Streams, store: Store, source: Source
+) -> IngestWorker:
+    """The ingest hop: one source, its place kept in the store under its name."""
+    names = Names.of(settings)
+    return IngestWorker(
+        source,
+        streams,
+        Streamed(names.posts, names.dead_letters),
+        lambda cursor: store.save_cursor(source.namespace, source.name, cursor),
+        runner_saves=is_embedded(settings),
+        room=lambda: streams.room(names.posts),
+    )
 
 
 def inference_worker(settings: Settings, streams: Streams, classifier: Classifier) -> Worker:

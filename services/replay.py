@@ -23,9 +23,8 @@ from services.errors import BadRecord, UsageError
 from services.health import serve_health
 from services.ingest import report
 from services.ingest.fetch import Fetcher
-from services.ingest.replay import ReplayOptions, open_replay
+from services.ingest.replay import Replay, ReplayOptions, open_replay
 from services.ingest.source import Counters, Source
-from services.ingest.worker import IngestWorker, Streamed
 from services.records import Post, decode
 from services.settings import Settings
 from services.store.reader import REPLAY, Pane, Reader, Totals
@@ -34,7 +33,6 @@ from services.stream import dead_letters
 from services.stream.port import Streams
 from services.topics import Topics, load_topics
 
-CURSOR = "replay"
 HOUR_MS = 3_600_000
 SHORT_MS = 48 * HOUR_MS
 """A replay shorter than this is drawn from panes of a minute."""
@@ -94,7 +92,7 @@ def replay(settings: Settings, request: Request, stop: Event, watch: Watch) -> O
         source = open_replay(
             options,
             topics,
-            cursor=store.load_cursor(options.namespace, CURSOR) or b"",
+            cursor=store.load_cursor(options.namespace, Replay.name) or b"",
             fetch=_fetch(settings, stack),
         )
         before = source.counters.posts_read
@@ -160,7 +158,7 @@ def _run(
 ) -> bool:
     """Whether everything was brought and counted."""
     embedded, namespace = pipeline.is_embedded(settings), source.namespace
-    feeder = _feeder(settings, streams, store, source, embedded=embedded)
+    feeder = pipeline.ingest_worker(settings, streams, store, source)
     taps = []
     if request.scores is not None:
         taps.append(pipeline.scores_worker(settings, streams, namespace, request.scores))
@@ -175,20 +173,6 @@ def _run(
         runner = Embedded([feeder], inference, [*taps, aggregation], progress=watch.moved)
         serve_health(settings, stack, runner.health)
         return runner.run(stop)
-
-
-def _feeder(
-    settings: Settings, streams: Streams, store: Store, source: Source, *, embedded: bool
-) -> IngestWorker:
-    names = pipeline.Names.of(settings)
-    return IngestWorker(
-        source,
-        streams,
-        Streamed(names.posts, names.dead_letters),
-        lambda cursor: store.save_cursor(source.namespace, CURSOR, cursor),
-        runner_saves=embedded,
-        room=lambda: streams.room(names.posts),
-    )
 
 
 def totals_of(reader: Reader, namespace: str) -> dict[str, Totals]:
