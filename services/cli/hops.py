@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.common import Topics, pipeline, settings_of, stop_on_signal
-from services.errors import UsageError
+from services.errors import BadRecord, UsageError
 
 if TYPE_CHECKING:
     from services.settings import Settings
@@ -105,7 +105,7 @@ def _time(option: str, text: str | None) -> int | None:
         return None
     try:
         return from_iso(text)
-    except ValueError as error:
+    except BadRecord as error:
         raise UsageError(f"{option} {text}: expected a time like 2026-03-17T12:00Z") from error
 
 
