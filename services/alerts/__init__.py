@@ -1,0 +1,1 @@
+"""The alerts hop: closed panes in; who should know, and why, out."""

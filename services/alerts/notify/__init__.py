@@ -1,0 +1,1 @@
+"""Receivers of alerts, one file each. `port.py` says what a receiver is."""
