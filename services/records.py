@@ -94,6 +94,7 @@ class Scored(msgspec.Struct, frozen=True, array_like=True, tag="scored"):
     the networks' mean in units of 1/SCORE_UNIT; `dmlanet` and `rnnca` are calibrated
     (negative, neutral, positive). `partition` and `offset` are the post's place in
     `posts` (its lineage). `unseen_language` flags a language not trained on.
+    `attention` says where the networks looked (`services.attention`; of the first picture).
     """
 
     id: str
@@ -120,6 +121,7 @@ class Scored(msgspec.Struct, frozen=True, array_like=True, tag="scored"):
     picture_urls: tuple[str, ...] = ()
     unseen_language: bool = False
     masked_reason: str = ""
+    attention: bytes = b""
 
 
 AnyRecord: TypeAlias = Post | Deletion | End | Watermark | Scored

@@ -28,6 +28,8 @@ class Score:
     rnnca: Probabilities
     picture_weight: float
     """0..1, mean of both networks."""
+    attention: bytes = b""
+    """Where they looked (`services.attention`); of a post, with its first picture."""
 
     @property
     def label(self) -> int:
@@ -126,4 +128,5 @@ def mean(scores: Sequence[Score]) -> Score:
         dmlanet=over([score.dmlanet for score in scores]),
         rnnca=over([score.rnnca for score in scores]),
         picture_weight=sum(score.picture_weight for score in scores) / count,
+        attention=scores[0].attention,
     )

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 import numpy as np
 
 from models.signature import IMAGE_SIZE, MAX_TOKENS
+from services import attention
 from services.errors import Unavailable
 from services.inference.cache import Cache
 from services.inference.classifier import BadBatch, Batch, Classifier, Verdicts
@@ -99,9 +100,9 @@ def _scores(verdicts: Verdicts) -> list[Score]:
     out = verdicts.outputs
     weights = (out["DMLANET_PICTURE_WEIGHT"] + out["RNNCA_PICTURE_WEIGHT"]) / 2
     return [
-        Score(tuple(dmlanet), tuple(rnnca), weight)
-        for dmlanet, rnnca, (weight,) in zip(
+        Score(tuple(dmlanet), tuple(rnnca), weight, looked)
+        for dmlanet, rnnca, (weight,), looked in zip(
             out["DMLANET_PROBS"].tolist(), out["RNNCA_PROBS"].tolist(), weights.tolist(),
-            strict=True,
+            attention.pack(out), strict=True,
         )
     ]  # fmt: skip

@@ -212,6 +212,7 @@ def _scored(
         picture_urls=tuple(picture.url for picture in post.pictures if picture.url),
         unseen_language=_unseen(post.lang, languages),
         masked_reason=",".join(expanded.reasons),
+        attention=score.attention,
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HOPS = {"ingest", "inference", "aggregation", "alerts", "dashboard"}
 LAYERS = [
-    {"errors", "records", "metrics", "topics", "net", "grafana", "settings"},
+    {"errors", "records", "attention", "metrics", "topics", "net", "grafana", "settings"},
     {"stream", "store"},
     HOPS,
     {"pipeline", "embedded", "distributed", "health", "replay", "live", "check", "score_command"},

@@ -51,7 +51,7 @@ class Told:
     """A classifier without networks: probabilities follow the batch, faults follow `fault`.
 
     DMLANet's P(positive) is the mean of the picture in 0..1, RNN-CA's the first
-    token's id over 10; the rest is negative.
+    token's id over 10; the rest is negative. Both look at the one region that the mean names.
     """
 
     def __init__(self, fault: Callable[[Batch], UndertoneError | None] = lambda _: None) -> None:
@@ -80,4 +80,5 @@ def answer(batch: Batch) -> dict[str, np.ndarray]:
         outputs[f"{name}_PROBS"][:, 0] = 1 - positive
         outputs[f"{name}_PROBS"][:, 2] = positive
         outputs[f"{name}_PICTURE_WEIGHT"][:] = batch.has_image / 2
+        outputs[f"{name}_REGION_ATTENTION"][np.arange(len(batch)), (bright * 48).astype(int)] = 1
     return outputs

@@ -10,6 +10,7 @@ import pytest
 
 from models.signature import LABELS
 from models.tokenizer import Tokenizer
+from services.attention import unpack
 from services.errors import Unavailable
 from services.inference.classifier import BadBatch, Batch
 from services.inference.stage import InferenceStage, Options
@@ -101,6 +102,14 @@ def test_up_to_four_pictures_count_alike(bench: Bench) -> None:
     (one,) = bench.scored(post(pictures=pictures))
     assert one.dmlanet == pytest.approx((0.5, 0, 0.5), abs=1e-6)
     assert sum(len(batch) for batch in bench.told.batches) == 4
+
+
+def test_attention_is_that_of_the_first_picture_and_outlives_the_cache(bench: Bench) -> None:
+    dark, bright = (Picture(jpeg(colour)) for colour in ((10, 10, 10), (250, 250, 250)))
+    for number in range(2):
+        (one,) = bench.scored(post(number, pictures=(bright, dark)))
+        regions = unpack(one.attention)["dmlanet"].regions
+        assert regions.index(255) > 40
 
 
 @pytest.mark.parametrize(
