@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from services.settings.model import Settings
+from services.settings.receivers import ReceiverSettings
 
 HEAD: Final = """\
 # Settings of Undertone. Copy to undertone.toml and take the # away from what you change.
@@ -24,14 +25,18 @@ SECTIONS: Final = {
     "media_fetch": "Pictures",
     "bluesky_hosts": "Live sources",
     "metrics_host": "Health and metrics of each process",
+    "notify_terminal": "Who is told of alerts",
 }
 """The first setting of each section."""
+
+_PARTS: Final = frozenset(ReceiverSettings.model_fields)
+"""Settings that stand in files of their own: after the others."""
 
 
 def example_toml() -> str:
     """The whole file."""
     lines = [HEAD]
-    for name, field in Settings.model_fields.items():
+    for name, field in sorted(Settings.model_fields.items(), key=lambda f: f[0] in _PARTS):
         if name in SECTIONS:
             lines += ["", f"## {SECTIONS[name]}"]
         shown = field.default if field.default is not None else (field.examples or [""])[0]
@@ -40,7 +45,7 @@ def example_toml() -> str:
 
 
 def _toml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool | int) else f'"{value}"'
+    return str(value).lower() if isinstance(value, bool | int | float) else f'"{value}"'
 
 
 if __name__ == "__main__":

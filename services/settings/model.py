@@ -15,8 +15,16 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from services.settings.receivers import RECEIVER_SECRETS, ReceiverSettings
+
 PREFIX: Final = "UNDERTONE_"
-SECRETS: Final = ("kafka_password", "store_password", "mastodon_token", "x_bearer_token")
+SECRETS: Final = (
+    "kafka_password",
+    "store_password",
+    "mastodon_token",
+    "x_bearer_token",
+    *RECEIVER_SECRETS,
+)
 """Each may stand in a file of its own, named by `<secret>_file`."""
 
 SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -26,7 +34,7 @@ SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-class Settings(BaseSettings):
+class Settings(ReceiverSettings):
     """All settings, flat. Hops take what they need as plain constructor arguments."""
 
     model_config = SettingsConfigDict(
