@@ -93,7 +93,7 @@ class ReceiverSettings(BaseSettings):
         examples=[587],
         ge=1,
         le=65_535,
-        description="Its port; unset: 587, or 465 with smtp_tls = implicit.",
+        description="Its port; unset: 587, or 465 where smtp_tls is implicit.",
     )
     smtp_tls: Literal["starttls", "implicit", "none"] = Field(
         "starttls",
