@@ -1,0 +1,307 @@
+"""Alerts in the store: what was raised, how far it was judged, who judges now.
+
+    ut:{ns}:alerts                hash    evaluated, silent, token, holder, until (see below)
+    ut:{ns}:alerts:docs           hash    id -> `Alert` as JSON
+    ut:{ns}:alerts:times          zset    ids by when they opened; `:of:<topic>` the same of a topic
+    ut:{ns}:alerts:open           set     ids that are not resolved
+    ut:{ns}:alerts:last           hash    "topic/rule" -> id of its newest alert
+    ut:{ns}:alerts:states         hash    topic -> detector's state behind its minute (8 bytes)
+    ut:{ns}:alerts:rules          string  the rules of a replay, as its topics file has them
+    ut:{ns}:alerts:outbox:*               what receivers are yet to be told (`outbox.py`)
+
+One script writes what a step decided, everything or nothing of it, and only for who holds the
+namespace's lease (its `token`) and found `evaluated` where the store has it. So a process that
+was killed, or thought dead, repeats nothing and loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal
+
+import msgspec
+
+from services.errors import Rewound
+from services.store import schema
+from services.store.store import Store
+
+OPENED, WORSENED, RESOLVED = "opened", "worsened", "resolved"
+KEPT_MS = 90 * schema.DAY_MS
+"""An alert is kept so long in event time after it opened, and while it is open."""
+STREAM = "stream"
+"""The receiver that stands for the `alerts` stream; every event goes there."""
+
+
+class PostRef(msgspec.Struct, frozen=True):
+    """A post that an alert points to. Its words are read where they are kept, so that those of
+    a deleted post are gone from its alerts too. `score` is P(positive) - P(negative), -1 to 1."""
+
+    id: str
+    created_at_ms: int
+    score: float
+    label: int
+
+
+class RisingPhrase(msgspec.Struct, frozen=True):
+    """Words that more posts say than before. `now` and `before` are shares of posts, 0 to 1."""
+
+    text: str
+    now: float
+    before: float
+    ratio: float
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why an alert opened, as of its last change."""
+
+    authors: int = 0
+    posts: int = 0
+    top_author_share: float = 0.0
+    """Of the posts, those of the author who wrote most."""
+    repost_share: float = 0.0
+    cascade: str = ""
+    """In one line, where it is one author or the reposts of few posts; else empty."""
+    phrases: tuple[RisingPhrase, ...] = ()
+    top_posts: tuple[PostRef, ...] = ()
+    """Those that weigh most, first."""
+    link: str = ""
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """One alert as it stands. Times are event time in ms; figures are of the rule's window, in
+    the unit of its kind: a share, a count of posts, a mean score."""
+
+    id: str
+    namespace: str
+    topic: str
+    rule: str
+    kind: str
+    severity: Literal["info", "warning", "critical"]
+    state: Literal["open", "worse", "resolved"]
+    onset_ms: int
+    opened_ms: int
+    changed_ms: int
+    """The end of the minute in which `state` last changed."""
+    resolved_ms: int | None
+    observed: float
+    expected: float
+    low: float
+    high: float
+    """`low` to `high`: nine in ten calm windows lie there."""
+    per_week: float | None
+    """How often a calm topic would show this in a week; None for a plain threshold."""
+    posts: int
+    negative: int
+    peak_observed: float
+    peak_ms: int
+    explanation: Explanation = Explanation()
+    sequence: int = 1
+    """How often it changed: the number of its newest event."""
+    calm_ms: int | None = None
+    """Since when what is observed no longer upholds it."""
+    told: float = 0.0
+    """How far from what was expected it was when its state last changed."""
+    quiet: bool = False
+    """Receivers have heard nothing of it yet: it changed within quiet hours."""
+    tell: tuple[str, ...] | None = None
+    """Receivers by name; None for all that are configured."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.state != "resolved"
+
+
+class AlertEvent(msgspec.Struct, frozen=True):
+    """One transition, as the `alerts` stream and the receivers get it."""
+
+    kind: Literal["opened", "worsened", "resolved"]
+    alert: Alert
+    sequence: int
+
+    @property
+    def key(self) -> str:
+        """Who sees this key twice may drop the second."""
+        return f"{self.alert.id}:{self.sequence}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event, and the receivers to be told."""
+
+    event: AlertEvent
+    receivers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How far a namespace is judged. None: never yet."""
+
+    evaluated_ms: int | None = None
+    silent_ms: int = 0
+    """Before this nothing is raised: the past of a namespace that was there before its alerts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a step decided, all of it written at once."""
+
+    evaluated_ms: int
+    alerts: Sequence[Alert] = ()
+    """Those that changed in any way."""
+    events: Sequence[Outgoing] = ()
+    states: Sequence[tuple[str, int, bytes]] = ()
+    """Detector states: topic, the minute's end that they stand at, the state."""
+
+
+_encode = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
+_alert = msgspec.json.Decoder(Alert).decode
+
+
+def alert_id(namespace: str, topic: str, rule: str, onset_ms: int) -> str:
+    """The same onset is the same alert, in whatever process and however often."""
+    text = f"{namespace}/{topic}/{rule}/{onset_ms}"
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def head_key(namespace: str) -> str:
+    """What every key of a namespace's alerts starts with, and the hash itself."""
+    return schema.namespace_prefix(namespace) + "alerts"
+
+
+class Alerts:
+    """Reads for everybody, writes for the alert hop. `Unavailable` where the store is away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._client = store, store.client
+
+    # -- what was raised --------------------------------------------------------
+
+    def list(
+        self,
+        namespace: str,
+        topic: str | None = None,
+        start_ms: int | None = None,
+        stop_ms: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Alert]:
+        """Alerts that opened in [start_ms, stop_ms), newest first."""
+        key = f"{head_key(namespace)}:{'times' if topic is None else f'of:{topic}'}"
+        highest = "+inf" if stop_ms is None else f"({stop_ms}"
+        lowest = "-inf" if start_ms is None else start_ms
+        ids = self._client.call("ZREVRANGEBYSCORE", key, highest, lowest, "LIMIT", 0, limit)
+        return self._docs(namespace, ids)
+
+    def open(self, namespace: str) -> Sequence[Alert]:
+        """Alerts that are not resolved, in the order in which they opened."""
+        ids = self._client.call("SMEMBERS", head_key(namespace) + ":open")
+        found = self._docs(namespace, list(ids))
+        return sorted(found, key=lambda alert: (alert.opened_ms, alert.topic, alert.rule))
+
+    def get(self, namespace: str, alert: str) -> Alert | None:
+        """One alert by its id."""
+        found = self._docs(namespace, [alert.encode()])
+        return found[0] if found else None
+
+    def newest(self, namespace: str) -> dict[tuple[str, str], Alert]:
+        """By (topic, rule), its newest alert: what a rule goes on from."""
+        ids = self._client.call("HVALS", head_key(namespace) + ":last")
+        return {(alert.topic, alert.rule): alert for alert in self._docs(namespace, ids)}
+
+    def _docs(self, namespace: str, ids: Sequence[bytes]) -> Sequence[Alert]:
+        if not ids:
+            return []
+        held = self._client.call("HMGET", head_key(namespace) + ":docs", *ids)
+        return [_alert(doc) for doc in held if doc is not None]
+
+    # -- rules of a replay ------------------------------------------------------
+
+    def save_rules(self, namespace: str, rules: bytes) -> None:
+        """The rules by which a replay's alerts are raised, wherever they are."""
+        self._client.call("SET", head_key(namespace) + ":rules", rules)
+
+    def load_rules(self, namespace: str) -> bytes | None:
+        held: bytes | None = self._client.call("GET", head_key(namespace) + ":rules")
+        return held
+
+    # -- who judges -------------------------------------------------------------
+
+    def hold(self, namespaces: Sequence[str], holder: str, ttl_ms: int) -> dict[str, int]:
+        """Take or keep the lease of each namespace; the tokens of those that we hold now.
+
+        A token changes with every new holder, and only its holder may write.
+        """
+        calls = [(head_key(namespace), holder, ttl_ms) for namespace in namespaces]
+        tokens = self._store.scripts.run("alerts_lease", calls)
+        return {name: int(token) for name, token in zip(namespaces, tokens, strict=True) if token}
+
+    def release(self, namespaces: Sequence[str], holder: str) -> None:
+        """Let go at once, so that another process need not wait."""
+        self._store.scripts.run("alerts_lease", [(head_key(n), holder, 0) for n in namespaces])
+
+    # -- how far it is judged ---------------------------------------------------
+
+    def judged(self, namespace: str) -> Judged:
+        """How far a namespace is judged."""
+        held = self._client.call("HMGET", head_key(namespace), "evaluated", "silent")
+        evaluated, silent = (None if value is None else int(value) for value in held)
+        return Judged(evaluated, silent or 0)
+
+    def begin(self, namespace: str, token: int, silent_ms: int) -> None:
+        """Before a namespace is first judged: hold back what the aggregators would drop."""
+        head = head_key(namespace)
+        answers = self._store.scripts.run("alerts_begin", [(head, str(token), silent_ms)])
+        _ours(namespace, answers)
+
+    def states(self, namespace: str) -> dict[str, tuple[int, bytes]]:
+        """Per topic, the minute's end at which the detector's state was kept, and the state."""
+        held = self._client.call("HGETALL", head_key(namespace) + ":states")
+        return {
+            topic.decode(): (int.from_bytes(value[:8], "big"), value[8:])
+            for topic, value in held.items()
+        }
+
+    def commit(self, namespace: str, token: int, expected_ms: int | None, decided: Decided) -> None:
+        """Write what a step decided. `Rewound` where we are not the holder any more, or the store
+        is not where we left it: then nothing is written, and all must be read anew."""
+        head = head_key(namespace)
+        packed = _pack(
+            (
+                str(token),
+                "" if expected_ms is None else str(expected_ms),
+                str(decided.evaluated_ms),
+                [_row(alert) for alert in decided.alerts],
+                [(o.event.key, _encode(o).decode(), o.receivers) for o in decided.events],
+                decided.evaluated_ms - KEPT_MS,
+            )
+        )
+        states: list[object] = []
+        for topic, end_ms, state in decided.states:
+            states += [topic, end_ms.to_bytes(8, "big") + state]
+        _ours(namespace, self._store.scripts.run("alerts_commit", [(head, packed, *states)]))
+
+    def forget_states(self, namespace: str, topics: Sequence[str]) -> None:
+        """Drop the detector states of topics that are monitored no more."""
+        if topics:
+            self._client.call("HDEL", head_key(namespace) + ":states", *topics)
+
+
+def _row(alert: Alert) -> tuple[str, str, str, int, str, int]:
+    doc = _encode(alert).decode()
+    return (alert.id, alert.topic, alert.rule, alert.opened_ms, doc, int(alert.is_open))
+
+
+def _ours(namespace: str, answers: Sequence[int]) -> None:
+    if answers[0] != 1:
+        raise Rewound(f"alerts of {namespace!r} are another process's now, or the store is older")
+
+
+def evaluated(store: Store, namespaces: Sequence[str]) -> Mapping[str, int | None]:
+    """How far each namespace is judged, in one round trip."""
+    held = store.client.pipe([("HGET", head_key(name), "evaluated") for name in namespaces])
+    return {
+        name: None if value is None else int(value)
+        for name, value in zip(namespaces, held, strict=True)
+    }

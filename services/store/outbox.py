@@ -1,0 +1,135 @@
+"""The outbox of alerts: who is yet to be told of what, in the store, so that nobody is told twice.
+
+    ut:{ns}:alerts:outbox:events       hash   "id:sequence" -> `Outgoing` as JSON
+    ut:{ns}:alerts:outbox:pending      zset   "receiver|id:sequence", in the order of the events
+    ut:{ns}:alerts:outbox:deliveries   hash   "receiver|id:sequence" -> `Delivery` as JSON
+
+Events come here in the step that decided them (`alerts.py`). A delivery is *claimed* before
+it is sent. Whoever finds one that is claimed and not settled knows that a process ended between
+the two: a receiver that drops repeats by itself is told again, any other is not, and the
+delivery is *uncertain*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from services.errors import Rewound
+from services.store.alerts import AlertEvent, Outgoing, head_key
+from services.store.store import Store
+
+PENDING, CLAIMED, DELIVERED, FAILED, UNCERTAIN = (
+    "pending",
+    "claimed",
+    "delivered",
+    "failed",
+    "uncertain",
+)
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """What became of telling one receiver of one event."""
+
+    state: Literal["pending", "claimed", "delivered", "failed", "uncertain"]
+    attempts: int = 0
+    changed_ms: int = 0
+    """Wall time, ms since 1970; 0 where nobody has tried yet."""
+    error: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more is tried."""
+        return self.state in (DELIVERED, FAILED, UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One event that one receiver is yet to be told of."""
+
+    namespace: str
+    receiver: str
+    key: str
+    event: AlertEvent
+    delivery: Delivery
+
+    @property
+    def member(self) -> str:
+        return f"{self.receiver}|{self.key}"
+
+
+_outgoing = msgspec.json.Decoder(Outgoing).decode
+_delivery = msgspec.json.Decoder(Delivery).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Outbox:
+    """Reads for everybody, writes for who holds a namespace's lease."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._client = store, store.client
+
+    def waiting(self, namespaces: Sequence[str], most: int = 100) -> list[Waiting]:
+        """What is not settled, in the order of the events of each namespace."""
+        keys = [head_key(name) + ":outbox:pending" for name in namespaces]
+        answers = self._client.pipe([("ZRANGE", key, 0, most - 1) for key in keys])
+        found: list[Waiting] = []
+        for namespace, members in zip(namespaces, answers, strict=True):
+            if members:
+                found += self._read(namespace, [member.decode() for member in members])
+        return found
+
+    def _read(self, namespace: str, members: Sequence[str]) -> list[Waiting]:
+        own = head_key(namespace) + ":outbox:"
+        keys = [member.partition("|")[2] for member in members]
+        events, deliveries = self._client.pipe(
+            [("HMGET", own + "events", *keys), ("HMGET", own + "deliveries", *members)]
+        )
+        return [
+            Waiting(
+                namespace, member.partition("|")[0], key, _outgoing(event).event, _delivery(state)
+            )
+            for member, key, event, state in zip(members, keys, events, deliveries, strict=True)
+            if event is not None and state is not None
+        ]
+
+    def write(self, token: int, waiting: Waiting, delivery: Delivery) -> None:
+        """Replace what is known of a delivery. `Rewound` where the lease is another's, or the
+        delivery is not what we read."""
+        call = (
+            head_key(waiting.namespace),
+            str(token),
+            waiting.member,
+            waiting.delivery.attempts,
+            _encode(delivery),
+            int(delivery.settled),
+        )
+        if self._store.scripts.run("alerts_deliver", [call])[0] != 1:
+            raise Rewound(f"{waiting.member}: another process tells the receivers now")
+
+    def deliveries(
+        self, namespace: str, events: Sequence[tuple[str, int]]
+    ) -> Mapping[str, Mapping[str, Delivery]]:
+        """By event key ("id:sequence"), what became of each receiver's delivery."""
+        if not events:
+            return {}
+        own = head_key(namespace) + ":outbox:"
+        keys = [f"{alert}:{sequence}" for alert, sequence in events]
+        held = self._client.call("HMGET", own + "events", *keys)
+        members = [
+            (key, f"{receiver}|{key}")
+            for key, value in zip(keys, held, strict=True)
+            if value is not None
+            for receiver in _outgoing(value).receivers
+        ]
+        if not members:
+            return {}
+        states = self._client.call("HMGET", own + "deliveries", *(member for _, member in members))
+        found: dict[str, dict[str, Delivery]] = {}
+        for (key, member), state in zip(members, states, strict=True):
+            if state is not None:
+                found.setdefault(key, {})[member.partition("|")[0]] = _delivery(state)
+        return found
