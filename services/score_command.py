@@ -27,9 +27,9 @@ from PIL import Image
 from models.signature import IMAGE_SIZE, LABELS, NETWORKS, REGIONS
 from models.tokenizer import Tokenizer
 from services.errors import UsageError
+from services.heat import SIDE, View, draw, region_name, word_weights
 from services.inference.classifier import Batch, Classifier, Verdicts
 from services.inference.effects import word_effects
-from services.inference.explain import SIDE, View, draw, region_name, word_weights
 from services.inference.pairs import Score
 from services.inference.pictures import pixels
 from services.ingest.pictures import BadPicture, normalise

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HOPS = {"ingest", "inference", "aggregation", "alerts", "dashboard"}
 LAYERS = [
-    {"errors", "records", "attention", "metrics", "topics", "net", "grafana", "settings"},
+    {"errors", "records", "attention", "heat", "phrases", "metrics", "topics", "net", "grafana"}
+    | {"settings"},
     {"stream", "store"},
     HOPS,
     {"pipeline", "embedded", "distributed", "health", "replay", "live", "check", "score_command"},
