@@ -90,7 +90,7 @@ class Message:
     @property
     def key(self) -> str:
         """Idempotency key: the same for every try, another for every event."""
-        return f"{self.event.alert.id}:{self.event.sequence}"
+        return self.event.key
 
 
 class Receiver(Protocol):
@@ -103,6 +103,11 @@ class Receiver(Protocol):
     @property
     def repeats_are_dropped(self) -> bool:
         """Whether sending one message twice shows it once."""
+
+    @property
+    def resend_every_s(self) -> float | None:
+        """It forgets an open alert that it hears no more of: send its latest event again so
+        often. None: once is enough."""
 
     def send(self, message: Message) -> None:
         """Hand it over, within the receiver's time limit. See the module for what is raised."""
