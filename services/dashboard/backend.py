@@ -1,0 +1,99 @@
+"""What the dashboard reads from, and the few threads in which it does so.
+
+The store's client waits for its answers, the server must not: every read runs
+in a small pool of threads. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, ParamSpec, TypeVar
+
+from services.dashboard.problems import not_found
+from services.store import schema
+from services.store.reader import LIVE, Namespace, Reader, Watermark
+from services.store.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A namespace, and how far it is."""
+
+    namespace: Namespace
+    watermark: Watermark
+    newest_ms: int | None
+    """The newest post of any topic."""
+    topics: int
+
+    @property
+    def name(self) -> str:
+        return self.namespace.name
+
+    @property
+    def is_live(self) -> bool:
+        return self.namespace.kind == LIVE
+
+
+class Backend:
+    """The store, read by several threads."""
+
+    def __init__(self, store: Store, *, live: str, clock_ms: Callable[[], int]) -> None:
+        """`live` names the namespace of live figures."""
+        self.store, self.live, self.clock_ms = store, live, clock_ms
+        self.reader = Reader(store)
+        self._pool = ThreadPoolExecutor(THREADS, "dashboard")
+
+    async def ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work` in one of the threads."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: work(*args, **kwargs))
+
+    def namespaces(self) -> list[State]:
+        """Every namespace: live first, then replays, the newest first."""
+        found = [self._state(n) for n in self.reader.namespaces()]
+        return sorted(found, key=lambda s: (not s.is_live, -s.namespace.created_ms, s.name))
+
+    def state(self, name: str | None) -> State:
+        """The namespace of that name. Without one: live, or the newest replay where live has
+        nothing yet. `Refused` (404) where it does not exist."""
+        known = self.reader.namespaces()
+        if name is not None:
+            for namespace in known:
+                if namespace.name == name:
+                    return self._state(namespace)
+            names = ", ".join(n.name for n in known) or "none yet"
+            raise not_found(f"there is no namespace {name[:100]!r}; there are: {names}")
+        states = self.namespaces()
+        if not states:
+            raise not_found("nothing was counted yet: start undertone replay or undertone run")
+        return next((s for s in states if s.topics), states[0])
+
+    def require_topic(self, state: State, topic: str) -> None:
+        """`Refused` (404) where the namespace has no post of the topic."""
+        key = schema.namespace_prefix(state.name) + "topics"
+        if self.store.client.call("ZSCORE", key, topic) is None:
+            raise not_found(f"no post of topic {topic[:100]!r} in {state.name!r}")
+
+    def _state(self, namespace: Namespace) -> State:
+        key = schema.namespace_prefix(namespace.name) + "topics"
+        count, newest = self.store.client.pipe(
+            [("ZCARD", key), ("ZRANGE", key, -1, -1, "WITHSCORES")]
+        )
+        return State(
+            namespace=namespace,
+            watermark=self.reader.watermark(namespace.name),
+            newest_ms=int(float(newest[1])) if newest else None,
+            topics=count,
+        )
+
+    def close(self) -> None:
+        """Wait for reads that are under way."""
+        self._pool.shutdown()

@@ -1,0 +1,72 @@
+"""Errors as the API tells them: RFC 9457, `application/problem+json`, a text for people."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from services.errors import Unavailable
+
+MEDIA = "application/problem+json"
+RETRY_S = 2
+
+
+class Refused(Exception):
+    """The request can't be answered; `detail` says what to change."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.detail = status, detail
+
+
+def not_found(detail: str) -> Refused:
+    return Refused(404, detail)
+
+
+def body(status: int, detail: str) -> bytes:
+    """A problem document."""
+    title = HTTPStatus(status).phrase
+    document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return msgspec.json.encode(document)
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """A problem as a response."""
+    headers = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(body(status, detail), status, headers, MEDIA)
+
+
+def handle(app: FastAPI) -> None:
+    """Every error of the routes leaves as a problem."""
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, error: Refused) -> Response:
+        return problem(error.status, error.detail)
+
+    @app.exception_handler(Unavailable)
+    async def unavailable(_: Request, error: Unavailable) -> Response:
+        return problem(503, f"{error}; try again", {"Retry-After": str(RETRY_S)})
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return problem(422, "; ".join(_mistake(e["loc"], e["msg"]) for e in error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def other(request: Request, error: HTTPException) -> Response:
+        detail = str(error.detail)
+        if error.status_code == 404:
+            detail = f"there is nothing at {request.url.path[:200]}; see /api/v1/openapi.json"
+        return problem(error.status_code, detail, dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def broken(_: Request, error: Exception) -> Response:
+        return problem(500, f"{type(error).__name__}: this is our fault; the log has more")
+
+
+def _mistake(place: tuple[int | str, ...], message: str) -> str:
+    """ "query, limit: …" as "limit: …"."""
+    return f"{'.'.join(str(part) for part in place[1:])}: {message[:1].lower()}{message[1:]}"
