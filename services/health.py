@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from services import metrics as metrics  # declares what /metrics answers
 from services.errors import UsageError
 from services.settings import Settings
+from services.vitals import publish_vitals
 
 Health = Callable[[], Mapping[str, Any]]
 """What `/healthz` answers: at least `healthy` (bool), and why not where it is false."""
@@ -46,8 +47,10 @@ class HealthServer:
         self._thread.join()
 
 
-def serve_health(settings: Settings, stack: ExitStack, health: Health) -> None:
-    """Serve it until `stack` ends, where the settings ask for that."""
+def serve_health(settings: Settings, stack: ExitStack, health: Health, command: str = "") -> None:
+    """Serve it until `stack` ends, where the settings ask for that; and say the same, with the
+    process's figures, to the store: what the dashboard shows of `command`'s process."""
+    publish_vitals(settings, stack, health, command)
     if settings.metrics_port is not None:
         stack.callback(HealthServer(settings.metrics_host, settings.metrics_port, health).close)
 

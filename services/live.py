@@ -38,7 +38,7 @@ def run(
             [pipeline.aggregation_worker(settings, streams, store)],
             progress=lambda: progress(store),
         )
-        serve_health(settings, stack, runner.health)
+        serve_health(settings, stack, runner.health, "run")
         runner.run(stop)
 
 
@@ -47,7 +47,7 @@ def ingest(settings: Settings, source: str, topics: Path, stop: Event) -> None:
     with ExitStack() as stack:
         streams, store = _open(settings, stack)
         (feeder,) = _feeders(settings, [source], topics, streams, store, stack)
-        serve_health(settings, stack, feeder.health)
+        serve_health(settings, stack, feeder.health, "ingest")
         feeder.run(stop)
 
 

@@ -5,7 +5,12 @@ Names follow Prometheus's conventions: base units, `_total` for counters.
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from importlib.metadata import version
+
+from prometheus_client import Counter, Gauge, Histogram, Info
+
+BUILD = Info("undertone_build", "What runs here")
+BUILD.info({"version": version("undertone")})
 
 RECORDS_READ = Counter("undertone_records_read_total", "Records polled", ["stage"])
 RECORDS_WRITTEN = Counter("undertone_records_written_total", "Records written", ["stage"])
@@ -20,7 +25,16 @@ BATCH_RECORDS = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096),
 )
 STAGE_SECONDS = Histogram("undertone_stage_seconds", "From submit to done of one batch", ["stage"])
-LAG = Gauge("undertone_consumer_lag_records", "Records not yet polled", ["stream", "partition"])
+LOOP = Gauge(
+    "undertone_loop_timestamp_seconds",
+    "When the worker's loop last went round, also while it waits: a stuck worker's stays behind",
+    ["stage"],
+)
+LAG = Gauge(
+    "undertone_consumer_lag_records",
+    "Records not yet polled",
+    ["stream", "group", "partition"],
+)
 PICTURES = Counter("undertone_pictures_total", "Pictures asked of their hosts", ["outcome"])
 
 PAIRS = Histogram(
@@ -72,3 +86,8 @@ SOURCE_LOST = Counter(
     "undertone_source_lost_seconds_total", "Time whose events never came", ["source"]
 )
 POSTS_COUNTED = Counter("undertone_posts_counted_total", "Scored posts that were new to a topic")
+WATERMARK = Gauge(
+    "undertone_watermark_timestamp_seconds",
+    "Event time up to which every pane of the namespace is closed, as this aggregator knows it",
+    ["namespace"],
+)

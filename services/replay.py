@@ -164,14 +164,14 @@ def _run(
         taps.append(pipeline.scores_worker(settings, streams, namespace, request.scores))
     with ExitStack() as stack:
         if not embedded:
-            serve_health(settings, stack, feeder.health)
+            serve_health(settings, stack, feeder.health, "replay")
             places = Places(settings, streams, store)
             return Distributed(feeder, taps, places, watch.moved, watch.waiting).run(stop)
         classifier = stack.enter_context(closing(pipeline.make_classifier(settings)))
         aggregation = pipeline.aggregation_worker(settings, streams, store)
         inference = pipeline.inference_worker(settings, streams, classifier)
         runner = Embedded([feeder], inference, [*taps, aggregation], progress=watch.moved)
-        serve_health(settings, stack, runner.health)
+        serve_health(settings, stack, runner.health, "replay")
         return runner.run(stop)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from services import metrics
 from services.aggregation.gather import TopicName
 from services.aggregation.places import Places
 from services.store.reader import LIVE, REPLAY
@@ -65,3 +66,10 @@ class Registry:
             if fields and fields != self._published.get(namespace):
                 self._store.publish_watermarks(namespace, fields)
                 self._published[namespace] = fields
+                self._show(namespace, fields)
+
+    def _show(self, namespace: str, fields: Mapping[str, int]) -> None:
+        """As a metric, of live figures alone: a replay's is in the past."""
+        reached = [ms for name, ms in fields.items() if name.isdecimal()]
+        if namespace == self._live and reached:
+            metrics.WATERMARK.labels(namespace).set(min(reached) / 1000)

@@ -156,7 +156,7 @@ def infer(context: typer.Context) -> None:
     with ExitStack() as stack:
         streams = stack.enter_context(closing(pipeline().make_streams(settings)))
         classifier = stack.enter_context(closing(pipeline().make_classifier(settings)))
-        _run(settings, pipeline().inference_worker(settings, streams, classifier))
+        _run(settings, pipeline().inference_worker(settings, streams, classifier), "infer")
 
 
 def aggregate(context: typer.Context) -> None:
@@ -169,7 +169,7 @@ def aggregate(context: typer.Context) -> None:
     with ExitStack() as stack:
         streams = stack.enter_context(closing(pipeline().make_streams(settings)))
         store = stack.enter_context(closing(pipeline().make_store(settings)))
-        _run(settings, pipeline().aggregation_worker(settings, streams, store))
+        _run(settings, pipeline().aggregation_worker(settings, streams, store), "aggregate")
 
 
 def _needs_kafka(settings: Settings, command: str) -> None:
@@ -180,10 +180,10 @@ def _needs_kafka(settings: Settings, command: str) -> None:
         )
 
 
-def _run(settings: Settings, worker: Worker) -> None:
+def _run(settings: Settings, worker: Worker, command: str) -> None:
     """Until a signal; then drain, commit, leave the group."""
     from services.health import serve_health
 
     with stop_on_signal() as stop, ExitStack() as stack:
-        serve_health(settings, stack, worker.health)
+        serve_health(settings, stack, worker.health, command)
         worker.run(stop)

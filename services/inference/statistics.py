@@ -47,6 +47,7 @@ class Statistics:
             for phase in PHASES:
                 spent = getattr(model.inference_stats, phase)
                 TRITON_SECONDS.labels(model.name, phase).set(spent.ns / 1e9)
+            TRITON_REQUESTS.labels(model.name, "requests").set(model.inference_stats.queue.count)
             TRITON_REQUESTS.labels(model.name, "pairs").set(model.inference_count)
             TRITON_REQUESTS.labels(model.name, "runs").set(model.execution_count)
             TRITON_REQUESTS.labels(model.name, "failed").set(model.inference_stats.fail.count)

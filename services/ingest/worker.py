@@ -84,6 +84,7 @@ class IngestWorker:
         self._end_sent = False
         self._done = False
         self._shown = 0
+        self._turned = metrics.LOOP.labels(STAGE)
 
     @property
     def done(self) -> bool:
@@ -102,6 +103,7 @@ class IngestWorker:
 
     def step(self, timeout_s: float = 0.0) -> bool:
         """Bring some items, if there is room for them; whether anything came."""
+        self._turned.set_to_current_time()
         if self._attempts.wait_s > 0:
             self._sleep(min(timeout_s, self._attempts.wait_s))
             return False

@@ -20,7 +20,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
-from services import metrics
 from services.errors import BadRecord, Unavailable, UsageError
 from services.stream.kafka_client import (
     COORDINATOR_COMING,
@@ -40,6 +39,7 @@ from services.stream.kafka_client import (
     keep_joins,
     opened,
 )
+from services.stream.lag import LagGauge
 from services.stream.partitioner import partition_of
 from services.stream.port import ALL_PARTITIONS, Output, Record
 from services.stream.security import Security
@@ -110,7 +110,7 @@ class KafkaStreams:
                 max_partition_fetch_bytes=8 * 1024 * 1024,
                 **self._common,
             )
-        return Consumer(self, inner, stream)
+        return Consumer(self, inner, stream, group)
 
     def partitions(self, stream: str) -> int:
         return len(self._describe(stream)["partitions"])
@@ -381,8 +381,11 @@ def _at(output: Output, partition: int | None) -> Output:
 class Consumer:
     """`services.stream.port.Consumer` on a member of a group."""
 
-    def __init__(self, streams: KafkaStreams, inner: KafkaConsumer, stream: str) -> None:
+    def __init__(
+        self, streams: KafkaStreams, inner: KafkaConsumer, stream: str, group: str
+    ) -> None:
         self._streams, self._inner, self._stream = streams, inner, stream
+        self._lag = LagGauge(stream, group)
         self._tenures = Tenures(streams.tenures, inner)
         self._looked_s = time.monotonic()
         keep_joins(inner)
@@ -411,10 +414,11 @@ class Consumer:
             except KeyError:  # of a partition so new that the library has not heard of it
                 return
         self._looked_s = time.monotonic()
+        lag: dict[int, int] = {}
         for place in self._inner.assignment():
             position = self._inner.position(place, timeout_ms=0) or 0
-            gauge = metrics.LAG.labels(self._stream, str(place.partition))
-            gauge.set(max(0, ends.get(place, position) - position))
+            lag[place.partition] = ends.get(place, position) - position
+        self._lag.show(lag)
 
     def assignment(self) -> Mapping[int, int]:
         return dict(self._tenures.held)
@@ -443,6 +447,7 @@ class Consumer:
         return True
 
     def close(self) -> None:
+        self._lag.show({})
         with suppress(kafka_errors.KafkaError):
             self._inner.close(autocommit=False, timeout_ms=1000)
 

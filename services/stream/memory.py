@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.stream.journal import Journal
+from services.stream.lag import LagGauge
 from services.stream.partitioner import partition_of
 from services.stream.port import ALL_PARTITIONS, Output, Record
 
@@ -213,6 +214,7 @@ class MemoryConsumer:
         self._tenures: dict[int, int] = {}
         self._paused: set[int] = set()
         self._next = 0
+        self._lag = LagGauge(stream, group)
         with streams.changed:
             self._stream = streams.stream(stream)
             self._group = self._stream.groups.setdefault(group, _Group())
@@ -226,6 +228,7 @@ class MemoryConsumer:
                 records = self._take(max_records)
                 left = deadline - time.monotonic()
                 if records or left <= 0:
+                    self._show_lag()
                     return records
                 self._streams.changed.wait(left)
 
@@ -244,6 +247,10 @@ class MemoryConsumer:
             if len(taken) >= max_records:
                 break
         return taken
+
+    def _show_lag(self) -> None:
+        partitions = self._stream.partitions
+        self._lag.show({p: partitions[p].end - at for p, at in self._positions.items()})
 
     def _rebalance(self) -> None:
         group = self._group
@@ -291,3 +298,4 @@ class MemoryConsumer:
                 self._let_go(number)
             if self in self._group.members:
                 self._group.members.remove(self)
+        self._lag.show({})

@@ -84,6 +84,7 @@ class Worker:
         self._writer = Writer(streams, stage.name)
         self._pending: deque[Batch] = deque()
         self._committed_s = self._ticked_s = clock()
+        self._turned = metrics.LOOP.labels(stage.name)
 
     @property
     def busy(self) -> bool:
@@ -114,6 +115,7 @@ class Worker:
 
         Whether anything was polled, submitted, written or committed.
         """
+        self._turned.set_to_current_time()
         if self._attempts.wait_s > 0:
             self._wait_out(min(timeout_s, self._attempts.wait_s))
             return False

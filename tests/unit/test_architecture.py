@@ -14,7 +14,17 @@ LAYERS = [
     | {"settings"},
     {"stream", "store"},
     HOPS,
-    {"pipeline", "embedded", "distributed", "health", "replay", "live", "check", "score_command"},
+    {
+        "pipeline",
+        "embedded",
+        "distributed",
+        "health",
+        "vitals",
+        "replay",
+        "live",
+        "check",
+        "score_command",
+    },
     {"cli"},
 ]
 ONE_HOME = {"kafka", "redis", "tritonclient", "tweepy", "onnxruntime", "grafana_api"}
