@@ -91,3 +91,20 @@ WATERMARK = Gauge(
     "Event time up to which every pane of the namespace is closed, as this aggregator knows it",
     ["namespace"],
 )
+ALERTS_RAISED = Counter(
+    "undertone_alerts_raised_total", "Alerts opened or made worse", ["rule", "severity"]
+)
+ALERTS_OPEN = Gauge("undertone_alerts_open", "Alerts not yet resolved", ["namespace", "severity"])
+ALERTS_EVALUATED = Gauge(
+    "undertone_alerts_evaluated_timestamp_seconds",
+    "Event time up to which the alert hop has judged a live namespace",
+    ["namespace"],
+)
+NOTIFICATIONS = Counter(
+    "undertone_notifications_total",
+    "Tries to tell a receiver of an alert: delivered, retried, rejected, uncertain",
+    ["receiver", "outcome"],
+)
+NOTIFICATIONS_WAITING = Gauge(
+    "undertone_notifications_waiting", "Events that a receiver is yet to be told", ["receiver"]
+)
