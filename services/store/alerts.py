@@ -103,8 +103,8 @@ class Alert(msgspec.Struct, frozen=True):
     """Since when what is observed no longer upholds it."""
     told: float = 0.0
     """How far from what was expected it was when its state last changed."""
-    quiet: bool = False
-    """Receivers have heard nothing of it yet: it changed within quiet hours."""
+    owed: Literal["", "opened", "worsened", "resolved"] = ""
+    """What receivers are yet to hear, since it came about within quiet hours."""
     tell: tuple[str, ...] | None = None
     """Receivers by name; None for all that are configured."""
 

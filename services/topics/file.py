@@ -6,6 +6,9 @@ topics:
     query: '"rocket boots" lang:en'
     text_only: true     # take posts without a picture too (default: false)
     reposts: false      # leave reposts out (default: true, each counts)
+    alerts: []          # its own rules, in place of those for all (`rules.py`)
+alerts:                 # rules for every topic that has none of its own
+  - kind: negative_share
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from services.errors import UsageError
 from services.topics.matcher import Topic, Topics, never_true
 from services.topics.parser import parse
 from services.topics.query import QueryError
+from services.topics.rules import DEFAULT, Rule, read_rules
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +57,14 @@ def parse_topics(text: str, name: str) -> Topics:
     seen: dict[str, int] = {}
     try:
         loader = yaml.SafeLoader(text)
-        for key, value in _entries(loader.get_single_node()):
+        root = loader.get_single_node()
+        common = _rules(_under(root, "alerts"), DEFAULT, f"{name}:{{}}: alerts: ", mistakes)
+        for key, value in _entries(root):
             line = key.start_mark.line + 1
+            place = f"{name}:{{}}: topic '{key.value}': alerts: "
             try:
-                topics.append(_topic(loader, key, value, seen))
+                rules = _rules(_under(value, "alerts"), common, place, mistakes)
+                topics.append(_topic(loader, key, value, seen, rules))
                 seen[key.value] = line
             except ValueError as error:
                 mistakes.append(f"{name}:{line}: topic '{key.value}'{_joint(error)}{error}")
@@ -79,7 +87,11 @@ def _entries(root: Any) -> Iterator[tuple[Any, Any]]:
     """Names and what stands under them, as nodes, which know their lines."""
     if not isinstance(root, yaml.MappingNode):
         raise ValueError("expected 'topics:' and below it a line 'name: query' for each topic")
+    if [key.value for key, _ in root.value] == ["alerts"]:
+        raise ValueError("expected 'topics:' beside 'alerts:'")
     for key, value in root.value:
+        if key.value == "alerts":
+            continue
         if key.value != "topics":
             raise ValueError(
                 f"line {key.start_mark.line + 1}: expected 'topics', found '{key.value}'"
@@ -89,7 +101,32 @@ def _entries(root: Any) -> Iterator[tuple[Any, Any]]:
         yield from value.value
 
 
-def _topic(loader: yaml.SafeLoader, key: Any, value: Any, seen: dict[str, int]) -> Topic:
+def _under(node: Any, name: str) -> Any:
+    """What stands under a key of a mapping; None where there is none."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return next((value for key, value in node.value if key.value == name), None)
+
+
+def _rules(
+    node: Any, default: tuple[Rule, ...], place: str, mistakes: list[str]
+) -> tuple[Rule, ...]:
+    """The rules there, or `default`; mistakes are added with their line put into `place`."""
+    if node is None:
+        return default
+    return read_rules(
+        node,
+        lambda at, message: mistakes.append(place.format(at.start_mark.line + 1) + message),
+    )
+
+
+def _topic(
+    loader: yaml.SafeLoader,
+    key: Any,
+    value: Any,
+    seen: dict[str, int],
+    rules: tuple[Rule, ...],
+) -> Topic:
     name = key.value
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError("a name has up to 64 letters, digits, spaces and . & + ' - _")
@@ -100,7 +137,7 @@ def _topic(loader: yaml.SafeLoader, key: Any, value: Any, seen: dict[str, int]) 
         given = {"query": None if value.tag.endswith(":null") else value.value}
     if not isinstance(given, dict):
         raise ValueError("expected a query, or a mapping with 'query' and options")
-    options = _options(given)
+    options = {**_options(given), "alerts": rules}
     topic = Topic(name, tree=parse(options["query"]), line=key.start_mark.line + 1, **options)
     if contradiction := never_true(topic):
         raise ValueError(f"no post can ever match: {contradiction}")
@@ -113,8 +150,6 @@ def _options(given: dict[Any, Any]) -> dict[str, Any]:
             raise ValueError(f"unknown option '{name}'; there are {', '.join(OPTIONS)}")
         if name in ("text_only", "reposts") and not isinstance(value, bool):
             raise ValueError(f"{name} is true or false, found {value!r}")
-        if name == "alerts" and not isinstance(value, dict | list):
-            raise ValueError(f"alerts is a list or a mapping, found {value!r}")
     if given.get("query") is None:
         raise ValueError(
             "it has no query (one that begins with # needs quotation marks for YAML: '#acme')"

@@ -13,10 +13,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from services.topics.folding import GAP
 from services.topics.query import And, Key, Node, Not, Or, Phrase, leaves
+from services.topics.rules import DEFAULT, Rule
 from services.topics.words import Features, PostView, join
 
 Test: TypeAlias = Callable[[Features], bool]
@@ -28,7 +29,8 @@ IS_REPOST: Final = Key("is:repost", "(is a repost)")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One thing monitored. `line` is its place in the file; `alerts` is the alert hop's."""
+    """One thing monitored. `line` is its place in the file; `alerts` are its rules, those for all
+    where it has none of its own."""
 
     name: str
     query: str
@@ -37,7 +39,7 @@ class Topic:
     """Take posts without a picture too."""
     reposts: bool = True
     """Count reposts too."""
-    alerts: Any = None
+    alerts: tuple[Rule, ...] = DEFAULT
     line: int = 0
 
     def whole(self) -> Node:

@@ -15,6 +15,7 @@ from services.topics import PostView, TopicsFile, load_topics, parse_topics
 from services.topics.commands import topics_check, topics_test
 from services.topics.parser import parse
 from services.topics.query import QueryError
+from services.topics.rules import DEFAULT, Rule
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,13 +78,15 @@ def test_both_forms_and_options() -> None:
         "topics:\n"
         "  acme: 'acme OR #acme'\n"
         "  rocket boots:\n    query: boots\n    text_only: true\n    reposts: false\n"
-        "    alerts: [{when: negative}]\n"
+        "    alerts: [{kind: sentiment_drop}]\n"
         "  2024: 2024\n  on: on\n",
         "topics.yaml",
     )
     assert topics.names == ("acme", "rocket boots", "2024", "on")
     boots = topics.topics[1]
-    assert (boots.text_only, boots.reposts, boots.alerts) == (True, False, [{"when": "negative"}])
+    assert (boots.text_only, boots.reposts) == (True, False)
+    assert boots.alerts == (Rule("sentiment_drop", "sentiment_drop"),)
+    assert topics.topics[0].alerts == DEFAULT
     assert (boots.line, topics.topics[2].query, topics.topics[3].query) == (3, "2024", "on")
 
 
@@ -115,7 +118,7 @@ def test_every_mistake_is_listed_with_file_line_topic_and_column() -> None:
         ("topics:\n  a: {text_only: true}\n", "it has no query"),
         ("topics:\n  a: {query: b, text_ony: true}\n", "unknown option 'text_ony'"),
         ("topics:\n  a: {query: b, reposts: 'no'}\n", "reposts is true or false"),
-        ("topics:\n  a: {query: b, alerts: 5}\n", "alerts is a list or a mapping"),
+        ("topics:\n  a: {query: b, alerts: 5}\n", "alerts is a list of rules"),
         ("topics:\n  a: 'b -has:images'\n", "add text_only: true"),
         ("topics:\n  a: {query: 'b is:repost', reposts: false}\n", "leave out reposts"),
         ('topics:\n  a: "b" OR c\n', "topics.yaml:2: column 10: "),
