@@ -108,11 +108,6 @@ NOTIFICATIONS = Counter(
 NOTIFICATIONS_WAITING = Gauge(
     "undertone_notifications_waiting", "Events that a receiver is yet to be told", ["receiver"]
 )
-NOTIFICATIONS = Counter(
-    "undertone_notifications_total",
-    "Messages to receivers of alerts: sent, later (tried again), uncertain, rejected",
-    ["receiver", "outcome"],
-)
 RECEIVER_FAILING = Gauge(
     "undertone_receiver_failing", "1 while a receiver of alerts takes no message", ["receiver"]
 )

@@ -61,13 +61,13 @@ def subject(message: Message) -> str:
 
 
 def _is_first(message: Message) -> bool:
-    return message.event.sequence <= 1
+    return message.event.kind == "opened"
 
 
 def _message_id(message: Message, domain: str, first: bool = False) -> str:
-    alert = message.event.alert
-    number = 1 if first else message.event.sequence
-    return f"<alert-{alert.id}.{number}@{domain}>"
+    """An alert opens once, though it may be told as another than its first change."""
+    number = "" if first or _is_first(message) else f".{message.event.sequence}"
+    return f"<alert-{message.event.alert.id}{number}@{domain}>"
 
 
 def _attach(mail: EmailMessage, picture: bytes) -> None:

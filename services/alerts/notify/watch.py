@@ -1,4 +1,4 @@
-"""Keeps count of what becomes of messages, and says which receiver is failing."""
+"""Remembers how the last message to a receiver went, and says which receiver is failing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 from services import metrics
 from services.alerts.notify.port import Message, Receiver, Rejected, TryLater, Uncertain
-
-OUTCOMES = ("sent", "later", "uncertain", "rejected")
 
 
 class Watched:
@@ -17,8 +15,6 @@ class Watched:
         self._inner = inner
         self.trouble = ""
         """Why the last message was not taken; empty once one is."""
-        for outcome in OUTCOMES:
-            metrics.NOTIFICATIONS.labels(inner.name, outcome)
         metrics.RECEIVER_FAILING.labels(inner.name).set(0)
 
     @property
@@ -36,20 +32,13 @@ class Watched:
     def send(self, message: Message) -> None:
         try:
             self._inner.send(message)
-        except TryLater as error:
-            self._note("later", str(error))
+        except (TryLater, Uncertain, Rejected) as error:
+            self._note(str(error))
             raise
-        except Uncertain as error:
-            self._note("uncertain", str(error))
-            raise
-        except Rejected as error:
-            self._note("rejected", str(error))
-            raise
-        self._note("sent", "")
+        self._note("")
 
-    def _note(self, outcome: str, trouble: str) -> None:
+    def _note(self, trouble: str) -> None:
         self.trouble = trouble
-        metrics.NOTIFICATIONS.labels(self.name, outcome).inc()
         metrics.RECEIVER_FAILING.labels(self.name).set(bool(trouble))
 
     def close(self) -> None:
