@@ -24,6 +24,13 @@ from services.store.alerts import Alert, alert_id
 from services.topics.rules import THRESHOLD, Rule
 
 EventKind = Literal["opened", "worsened", "resolved"]
+Measure = Literal["negative_share", "negative_volume", "posts", "mean_score"]
+MEASURES: Final[Mapping[str, Measure]] = {
+    "negative_share": "negative_share",
+    "negative_volume": "negative_volume",
+    "sentiment_drop": "mean_score",
+}
+"""What each detector measures; a threshold says it itself."""
 WORSENS_AFTER_MS: Final = 10 * MINUTE_MS
 """An alert that only just changed is still filling its window."""
 
@@ -155,6 +162,7 @@ class Engine:
             peak_ms=end_ms,
             told=reading.observed if rule.kind == THRESHOLD else reading.distance,
             tell=rule.tell,
+            measure=MEASURES.get(rule.kind, rule.measure),
         )
         quiet = is_quiet(rule, end_ms)
         return Change(

@@ -30,6 +30,8 @@ from services.store.store import Store
 OPENED, WORSENED, RESOLVED = "opened", "worsened", "resolved"
 KEPT_MS = 90 * schema.DAY_MS
 """An alert is kept so long in event time after it opened, and while it is open."""
+ALERTS, COMPARED = "alerts", "compared"
+"""Books that alerts are kept in: the one, and one beside it where two rule sets are compared."""
 STREAM = "stream"
 """The receiver that stands for the `alerts` stream; every event goes there."""
 
@@ -107,6 +109,8 @@ class Alert(msgspec.Struct, frozen=True):
     """What receivers are yet to hear, since it came about within quiet hours."""
     tell: tuple[str, ...] | None = None
     """Receivers by name; None for all that are configured."""
+    measure: Literal["negative_share", "negative_volume", "posts", "mean_score"] = "negative_share"
+    """What `observed` and its like are: a threshold's kind does not say."""
 
     @property
     def is_open(self) -> bool:
@@ -166,16 +170,19 @@ def alert_id(namespace: str, topic: str, rule: str, onset_ms: int) -> str:
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def head_key(namespace: str) -> str:
+def head_key(namespace: str, book: str = ALERTS) -> str:
     """What every key of a namespace's alerts starts with, and the hash itself."""
-    return schema.namespace_prefix(namespace) + "alerts"
+    return schema.namespace_prefix(namespace) + book
 
 
 class Alerts:
     """Reads for everybody, writes for the alert hop. `Unavailable` where the store is away."""
 
-    def __init__(self, store: Store) -> None:
-        self._store, self._client = store, store.client
+    def __init__(self, store: Store, book: str = ALERTS) -> None:
+        self._store, self._client, self._book = store, store.client, book
+
+    def _head(self, namespace: str) -> str:
+        return head_key(namespace, self._book)
 
     # -- what was raised --------------------------------------------------------
 
@@ -188,7 +195,7 @@ class Alerts:
         limit: int = 100,
     ) -> Sequence[Alert]:
         """Alerts that opened in [start_ms, stop_ms), newest first."""
-        key = f"{head_key(namespace)}:{'times' if topic is None else f'of:{topic}'}"
+        key = f"{self._head(namespace)}:{'times' if topic is None else f'of:{topic}'}"
         highest = "+inf" if stop_ms is None else f"({stop_ms}"
         lowest = "-inf" if start_ms is None else start_ms
         ids = self._client.call("ZREVRANGEBYSCORE", key, highest, lowest, "LIMIT", 0, limit)
@@ -196,7 +203,7 @@ class Alerts:
 
     def open(self, namespace: str) -> Sequence[Alert]:
         """Alerts that are not resolved, in the order in which they opened."""
-        ids = self._client.call("SMEMBERS", head_key(namespace) + ":open")
+        ids = self._client.call("SMEMBERS", self._head(namespace) + ":open")
         found = self._docs(namespace, list(ids))
         return sorted(found, key=lambda alert: (alert.opened_ms, alert.topic, alert.rule))
 
@@ -207,23 +214,23 @@ class Alerts:
 
     def newest(self, namespace: str) -> dict[tuple[str, str], Alert]:
         """By (topic, rule), its newest alert: what a rule goes on from."""
-        ids = self._client.call("HVALS", head_key(namespace) + ":last")
+        ids = self._client.call("HVALS", self._head(namespace) + ":last")
         return {(alert.topic, alert.rule): alert for alert in self._docs(namespace, ids)}
 
     def _docs(self, namespace: str, ids: Sequence[bytes]) -> Sequence[Alert]:
         if not ids:
             return []
-        held = self._client.call("HMGET", head_key(namespace) + ":docs", *ids)
+        held = self._client.call("HMGET", self._head(namespace) + ":docs", *ids)
         return [_alert(doc) for doc in held if doc is not None]
 
     # -- rules of a replay ------------------------------------------------------
 
     def save_rules(self, namespace: str, rules: bytes) -> None:
         """The rules by which a replay's alerts are raised, wherever they are."""
-        self._client.call("SET", head_key(namespace) + ":rules", rules)
+        self._client.call("SET", self._head(namespace) + ":rules", rules)
 
     def load_rules(self, namespace: str) -> bytes | None:
-        held: bytes | None = self._client.call("GET", head_key(namespace) + ":rules")
+        held: bytes | None = self._client.call("GET", self._head(namespace) + ":rules")
         return held
 
     # -- who judges -------------------------------------------------------------
@@ -233,31 +240,31 @@ class Alerts:
 
         A token changes with every new holder, and only its holder may write.
         """
-        calls = [(head_key(namespace), holder, ttl_ms) for namespace in namespaces]
+        calls = [(self._head(namespace), holder, ttl_ms) for namespace in namespaces]
         tokens = self._store.scripts.run("alerts_lease", calls)
         return {name: int(token) for name, token in zip(namespaces, tokens, strict=True) if token}
 
     def release(self, namespaces: Sequence[str], holder: str) -> None:
         """Let go at once, so that another process need not wait."""
-        self._store.scripts.run("alerts_lease", [(head_key(n), holder, 0) for n in namespaces])
+        self._store.scripts.run("alerts_lease", [(self._head(n), holder, 0) for n in namespaces])
 
     # -- how far it is judged ---------------------------------------------------
 
     def judged(self, namespace: str) -> Judged:
         """How far a namespace is judged."""
-        held = self._client.call("HMGET", head_key(namespace), "evaluated", "silent")
+        held = self._client.call("HMGET", self._head(namespace), "evaluated", "silent")
         evaluated, silent = (None if value is None else int(value) for value in held)
         return Judged(evaluated, silent or 0)
 
     def begin(self, namespace: str, token: int, silent_ms: int) -> None:
         """Before a namespace is first judged: hold back what the aggregators would drop."""
-        head = head_key(namespace)
+        head = self._head(namespace)
         answers = self._store.scripts.run("alerts_begin", [(head, str(token), silent_ms)])
         _ours(namespace, answers)
 
     def states(self, namespace: str) -> dict[str, tuple[int, bytes]]:
         """Per topic, the minute's end at which the detector's state was kept, and the state."""
-        held = self._client.call("HGETALL", head_key(namespace) + ":states")
+        held = self._client.call("HGETALL", self._head(namespace) + ":states")
         return {
             topic.decode(): (int.from_bytes(value[:8], "big"), value[8:])
             for topic, value in held.items()
@@ -266,7 +273,7 @@ class Alerts:
     def commit(self, namespace: str, token: int, expected_ms: int | None, decided: Decided) -> None:
         """Write what a step decided. `Rewound` where we are not the holder any more, or the store
         is not where we left it: then nothing is written, and all must be read anew."""
-        head = head_key(namespace)
+        head = self._head(namespace)
         packed = _pack(
             (
                 str(token),
@@ -285,7 +292,7 @@ class Alerts:
     def forget_states(self, namespace: str, topics: Sequence[str]) -> None:
         """Drop the detector states of topics that are monitored no more."""
         if topics:
-            self._client.call("HDEL", head_key(namespace) + ":states", *topics)
+            self._client.call("HDEL", self._head(namespace) + ":states", *topics)
 
 
 def _row(alert: Alert) -> tuple[str, str, str, int, str, int]:
