@@ -1,7 +1,7 @@
 """The outbox of alerts: who is yet to be told of what, in the store, so that nobody is told twice.
 
     ut:{ns}:alerts:outbox:events       hash   "id:sequence" -> `Outgoing` as JSON
-    ut:{ns}:alerts:outbox:pending      zset   "receiver|id:sequence", in the order of the events
+    ut:{ns}:alerts:outbox:pending:<receiver>   zset   "id:sequence", in the order of the events
     ut:{ns}:alerts:outbox:deliveries   hash   "receiver|id:sequence" -> `Delivery` as JSON
 
 Events come here in the step that decided them (`alerts.py`). A delivery is *claimed* before
@@ -13,7 +13,7 @@ delivery is *uncertain*.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -56,10 +56,6 @@ class Waiting:
     event: AlertEvent
     delivery: Delivery
 
-    @property
-    def member(self) -> str:
-        return f"{self.receiver}|{self.key}"
-
 
 _outgoing = msgspec.json.Decoder(Outgoing).decode
 _delivery = msgspec.json.Decoder(Delivery).decode
@@ -72,43 +68,43 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self._store, self._client = store, store.client
 
-    def waiting(self, namespaces: Sequence[str], most: int = 100) -> list[Waiting]:
-        """What is not settled, in the order of the events of each namespace."""
-        keys = [head_key(name) + ":outbox:pending" for name in namespaces]
+    def waiting(self, namespaces: Sequence[str], receiver: str, most: int = 100) -> list[Waiting]:
+        """What the receiver is yet to be told, in the order of the events of each namespace."""
+        keys = [f"{head_key(name)}:outbox:pending:{receiver}" for name in namespaces]
         answers = self._client.pipe([("ZRANGE", key, 0, most - 1) for key in keys])
         found: list[Waiting] = []
-        for namespace, members in zip(namespaces, answers, strict=True):
-            if members:
-                found += self._read(namespace, [member.decode() for member in members])
+        for namespace, held in zip(namespaces, answers, strict=True):
+            if held:
+                found += self._read(namespace, receiver, [key.decode() for key in held])
         return found
 
-    def _read(self, namespace: str, members: Sequence[str]) -> list[Waiting]:
+    def _read(self, namespace: str, receiver: str, keys: Sequence[str]) -> list[Waiting]:
         own = head_key(namespace) + ":outbox:"
-        keys = [member.partition("|")[2] for member in members]
+        members = [f"{receiver}|{key}" for key in keys]
         events, deliveries = self._client.pipe(
             [("HMGET", own + "events", *keys), ("HMGET", own + "deliveries", *members)]
         )
         return [
-            Waiting(
-                namespace, member.partition("|")[0], key, _outgoing(event).event, _delivery(state)
-            )
-            for member, key, event, state in zip(members, keys, events, deliveries, strict=True)
+            Waiting(namespace, receiver, key, _outgoing(event).event, _delivery(state))
+            for key, event, state in zip(keys, events, deliveries, strict=True)
             if event is not None and state is not None
         ]
 
-    def write(self, token: int, waiting: Waiting, delivery: Delivery) -> None:
-        """Replace what is known of a delivery. `Rewound` where the lease is another's, or the
-        delivery is not what we read."""
+    def write(self, token: int, waiting: Waiting, delivery: Delivery) -> Waiting:
+        """Replace what is known of a delivery, and give it back so. `Rewound` where the lease is
+        another's, or the delivery is not what we read."""
         call = (
             head_key(waiting.namespace),
             str(token),
-            waiting.member,
+            waiting.receiver,
+            waiting.key,
             waiting.delivery.attempts,
             _encode(delivery),
             int(delivery.settled),
         )
         if self._store.scripts.run("alerts_deliver", [call])[0] != 1:
-            raise Rewound(f"{waiting.member}: another process tells the receivers now")
+            raise Rewound(f"{waiting.receiver}: another process tells the receivers now")
+        return replace(waiting, delivery=delivery)
 
     def deliveries(
         self, namespace: str, events: Sequence[tuple[str, int]]

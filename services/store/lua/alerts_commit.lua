@@ -1,6 +1,6 @@
 -- Writes what one step of the alert hop decided: all of it, or nothing.
 --
--- KEYS[1]  the namespace's `alerts` hash; its name less "alerts" starts the namespace's keys
+-- KEYS[1]  the namespace's `alerts` hash; its name up to } starts the namespace's keys
 -- ARGV[1]  MessagePack array:
 --   1 token of the lease   2 `evaluated` as we know it, '' for never   3 `evaluated` from now on
 --   4 alerts   array of {id, topic, rule, opened_ms, document, 1 if open}
@@ -29,9 +29,8 @@ for _, event in ipairs(events) do
     if call('HSETNX', own .. 'outbox:events', key, document) == 1 then
         for _, receiver in ipairs(receivers) do
             local number = call('HINCRBY', head, 'sent', 1)
-            local member = receiver .. '|' .. key
-            call('ZADD', own .. 'outbox:pending', number, member)
-            call('HSET', own .. 'outbox:deliveries', member, fresh)
+            call('ZADD', own .. 'outbox:pending:' .. receiver, number, key)
+            call('HSET', own .. 'outbox:deliveries', receiver .. '|' .. key, fresh)
         end
     end
 end
@@ -49,9 +48,8 @@ local function drop(id)
             local key = id .. ':' .. sequence
             local event = call('HGET', own .. 'outbox:events', key)
             for _, receiver in ipairs(event and cjson.decode(event).receivers or {}) do
-                local member = receiver .. '|' .. key
-                call('ZREM', own .. 'outbox:pending', member)
-                call('HDEL', own .. 'outbox:deliveries', member)
+                call('ZREM', own .. 'outbox:pending:' .. receiver, key)
+                call('HDEL', own .. 'outbox:deliveries', receiver .. '|' .. key)
             end
             call('HDEL', own .. 'outbox:events', key)
         end
@@ -65,5 +63,6 @@ for _, id in ipairs(call('ZRANGEBYSCORE', own .. 'times', '-inf', '(' .. oldest,
 end
 
 call('HSET', head, 'evaluated', evaluated)
-call('HSET', string.sub(head, 1, -7) .. 'floors', 'alerts', evaluated)
+local prefix, book = string.match(head, '^(.*}:)(.*)$')
+call('HSET', prefix .. 'floors', book, evaluated)
 return 1
