@@ -15,6 +15,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from services.settings.grafana import GRAFANA_SECRETS, GrafanaSettings
 from services.settings.receivers import RECEIVER_SECRETS, ReceiverSettings
 
 PREFIX: Final = "UNDERTONE_"
@@ -24,6 +25,7 @@ SECRETS: Final = (
     "mastodon_token",
     "x_bearer_token",
     *RECEIVER_SECRETS,
+    *GRAFANA_SECRETS,
 )
 """Each may stand in a file of its own, named by `<secret>_file`."""
 
@@ -34,7 +36,7 @@ SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-class Settings(ReceiverSettings):
+class Settings(ReceiverSettings, GrafanaSettings):
     """All settings, flat. Hops take what they need as plain constructor arguments."""
 
     model_config = SettingsConfigDict(
