@@ -98,6 +98,11 @@ def _any_script() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return word, re.compile(f"[{_UNSPACED}](?<!{mark()})")
 
 
+def is_unspaced(token: str) -> bool:
+    """Whether a token is a letter of a script that writes no spaces between words."""
+    return not token.isascii() and _any_script()[1].match(token) is not None
+
+
 @cache
 def _symbol() -> str:
     """A flag, an emoji, a skin tone, another symbol."""

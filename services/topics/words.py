@@ -91,6 +91,14 @@ def _entities(folded: str) -> tuple[str, set[str]]:
     return folded, keys
 
 
+def running_text(folded: str) -> tuple[str, list[str]]:
+    """The text without web addresses, mentions and hashtags, and the hashtags."""
+    folded = _MENTION.sub(" ", _URL.sub(" ", folded)) if _SIGNS.search(folded) else folded
+    if "#" not in folded:
+        return folded, []
+    return _hashtag().sub(" ", folded), [f"#{name}" for name in _hashtag().findall(folded)]
+
+
 def _named(sign: str, has: str, names: list[str]) -> set[str]:
     """Keys of the entities found; a handle `acme.bsky.social` or `acme@host` is also `acme`."""
     keys = {sign + name for name in names}
