@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from services.settings.dashboard import DashboardSettings
 from services.settings.grafana import GrafanaSettings
 from services.settings.model import Settings
 from services.settings.receivers import ReceiverSettings
@@ -26,12 +27,17 @@ SECTIONS: Final = {
     "media_fetch": "Pictures",
     "bluesky_hosts": "Live sources",
     "metrics_host": "Health and metrics of each process",
+    "dashboard_host": "The dashboard",
     "notify_terminal": "Who is told of alerts",
     "grafana_url": "Grafana",
 }
 """The first setting of each section."""
 
-_PARTS: Final = frozenset(ReceiverSettings.model_fields) | frozenset(GrafanaSettings.model_fields)
+_PARTS: Final = frozenset(
+    name
+    for part in (DashboardSettings, ReceiverSettings, GrafanaSettings)
+    for name in part.model_fields
+)
 """Settings that stand in files of their own: after the others."""
 
 

@@ -15,6 +15,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from services.settings.dashboard import DASHBOARD_SECRETS, DashboardSettings
 from services.settings.grafana import GRAFANA_SECRETS, GrafanaSettings
 from services.settings.receivers import RECEIVER_SECRETS, ReceiverSettings
 
@@ -24,6 +25,7 @@ SECRETS: Final = (
     "store_password",
     "mastodon_token",
     "x_bearer_token",
+    *DASHBOARD_SECRETS,
     *RECEIVER_SECRETS,
     *GRAFANA_SECRETS,
 )
@@ -36,7 +38,7 @@ SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-class Settings(ReceiverSettings, GrafanaSettings):
+class Settings(DashboardSettings, ReceiverSettings, GrafanaSettings):
     """All settings, flat. Hops take what they need as plain constructor arguments."""
 
     model_config = SettingsConfigDict(
