@@ -41,7 +41,8 @@ def pack(outputs: Mapping[str, NDArray[Any]]) -> list[bytes]:
     """Of N pairs, from the networks' outputs (N, …) by tensor name: SIZE bytes, or none, each."""
     parts = [_scaled(outputs[name]) for name, _ in PARTS]
     rows = np.concatenate(parts, axis=1)
-    given, packed = rows.any(axis=1), rows.tobytes()
+    given: NDArray[np.bool_] = np.any(rows, axis=1)  # (N,)
+    packed = rows.tobytes()
     return [packed[n * SIZE : (n + 1) * SIZE] if given[n] else b"" for n in range(len(rows))]
 
 

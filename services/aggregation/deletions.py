@@ -9,10 +9,10 @@ a later deletion would miss.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from services.aggregation.gather import Gathered, TopicName
-from services.records import Deletion, Scored
+from services.records import Deletion
 from services.store import schema, words
 from services.store.schema import DAY_MS, digest
 from services.store.store import Store, TopicBatch
@@ -46,22 +46,16 @@ class Deletions:
                 )
         return found
 
-    def note_kept(
-        self,
-        partition: int,
-        batches: Sequence[TopicBatch],
-        scored: Mapping[TopicName, Sequence[tuple[int, Scored, int]]],
-    ) -> None:
+    def note_kept(self, partition: int, batches: Sequence[TopicBatch]) -> None:
         """Note the candidates of these batches before they are counted."""
-        entries: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
+        kept: dict[str, list[tuple[str, str, int]]] = defaultdict(list)
         for batch in batches:
-            records = scored[batch.namespace, batch.topic]
-            for index in {top[5] for top in batch.tops}:
-                post = records[index - 1][1]
-                entries[batch.namespace].append((digest(post.id), batch.topic, post.created_at_ms))
+            for index in batch.documents:
+                post = batch.entries[index - 1]
+                kept[batch.namespace].append((post[1], batch.topic, post[2]))
         today = self._wall_ms() // DAY_MS
-        for namespace, kept in entries.items():
-            words.note_kept(self._store, namespace, partition, today, kept)
+        for namespace, entries in kept.items():
+            words.note_kept(self._store, namespace, partition, today, entries)
 
     def scrub(self, part: Gathered) -> Iterator[tuple[TopicName, int]]:
         """Apply the batch's deletions; yields the topics that lost words, with the post's time."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from heapq import nlargest
-
-import msgspec
 
 from services.aggregation.panes import is_kept
 from services.aggregation.watermark import Marks, PartitionMarks
@@ -23,31 +20,11 @@ from services.store.store import (
     TOO_LATE,
     UNSEEN_LANGUAGE,
     Entry,
-    Top,
 )
 from services.stream.port import DeadLetter, Record
 
 TopicName = tuple[str, str]
 """(namespace, topic)."""
-
-
-class Kept(msgspec.Struct):
-    """What we keep of a post that weighs much."""
-
-    id: str
-    created_at_ms: int
-    label: int
-    score: int
-    text: str
-    url: str
-    author: str
-    author_name: str
-    lang: str
-    kind: str
-    picture_urls: tuple[str, ...]
-
-
-_json = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
@@ -153,50 +130,3 @@ def entry(offset: int, record: Scored, flags: int) -> Entry:
         flags,
         author,
     )
-
-
-def tops(records: Sequence[tuple[int, Scored, int]], gone: set[str]) -> Iterator[Top]:
-    """The posts of one topic's records that may weigh most in their minute or hour.
-
-    A field is "weight:created:id"; the greater weighs more. Deleted posts (`gone`,
-    by digest) are left out.
-    """
-    fit: dict[str, tuple[str, int, Scored]] = {}
-    for index, (_, record, flags) in enumerate(records, start=1):
-        if record.id in fit or flags & TOO_LATE:
-            continue  # only the first of an id can be counted
-        if not gone or schema.digest(record.id) not in gone:
-            name = f"{abs(record.score):05d}:{record.created_at_ms:013d}:{record.id}"
-            fit[record.id] = (name, index, record)
-    for tier, width, limit in _TIERS:
-        slices: dict[int, list[tuple[str, int, Scored]]] = defaultdict(list)
-        for candidate in fit.values():
-            slices[candidate[2].created_at_ms // width].append(candidate)
-        for number, found in slices.items():
-            best = found if len(found) <= limit else nlargest(limit, found, key=lambda f: f[0])
-            for name, index, record in best:
-                yield (tier, number, limit, name, document(record), index)
-
-
-_TIERS = (
-    ("1m:", schema.MINUTE_MS, schema.TOP_PER_MINUTE),
-    ("1h:", schema.HOUR_MS, schema.TOP_PER_HOUR),
-)
-
-
-def document(record: Scored) -> str:
-    """The kept part of a post, as JSON."""
-    kept = Kept(
-        record.id,
-        record.created_at_ms,
-        record.label,
-        record.score,
-        record.text,
-        record.url,
-        record.author,
-        record.author_name,
-        record.lang,
-        record.kind,
-        record.picture_urls,
-    )
-    return _json(kept).decode()

@@ -16,7 +16,8 @@ from uuid import uuid4
 
 from services import metrics
 from services.aggregation.deletions import Deletions
-from services.aggregation.gather import Gathered, Rules, TopicName, entry, gather, tops
+from services.aggregation.gather import Gathered, Rules, TopicName, entry, gather
+from services.aggregation.kept import candidates
 from services.aggregation.places import Places
 from services.aggregation.registry import Registry
 from services.aggregation.touched import Touched
@@ -160,7 +161,7 @@ class AggregationStage:
         self._registry.register(newest, part.marked, self._clock_ms())
         gone = self._deletions.gone(part)
         batches = [self._batch(name, records, gone) for name, records in part.scored.items()]
-        self._deletions.note_kept(part.partition, batches, part.scored)
+        self._deletions.note_kept(part.partition, batches)
         counted = self._store.apply(f"{self._epoch}:{part.partition}", batches)
         metrics.POSTS_COUNTED.inc(sum(map(len, counted)))
         for batch in batches:
@@ -176,7 +177,7 @@ class AggregationStage:
     ) -> TopicBatch:
         entries = [entry(*item) for item in records]
         expiries = self._touched.expiries(*name, entries)
-        return TopicBatch(*name, entries, tuple(tops(records, gone)), expiries)
+        return TopicBatch(*name, entries, *candidates(records, entries, gone), expiries)
 
     # -- time -----------------------------------------------------------------------
 

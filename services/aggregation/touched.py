@@ -43,8 +43,10 @@ def families(id_memory_ms: int) -> tuple[Family, ...]:
         Family("authors:10s:", ten.width_ms, short, 16 * schema.MINUTE_MS, needs_author=True),
         Family("authors:1m:", schema.MINUTE_MS, short, 65 * schema.MINUTE_MS, needs_author=True),
         Family("authors:1h:", schema.HOUR_MS, long, 26 * schema.HOUR_MS, needs_author=True),
-        Family("top:1m:", schema.MINUTE_MS, short, 16 * schema.MINUTE_MS),
-        Family("top:1h:", schema.HOUR_MS, long),
+        Family(schema.TOP_MINUTE.name, schema.MINUTE_MS, short, 16 * schema.MINUTE_MS),
+        Family(schema.TOP_HOUR.name, schema.HOUR_MS, long),
+        Family(schema.SAMPLE_MINUTE.name, schema.MINUTE_MS, short, schema.SAMPLE_MINUTES_MS),
+        Family(schema.SAMPLE_HOUR.name, schema.HOUR_MS, long),
     )
 
 
@@ -73,12 +75,15 @@ class Touched:
 
     def _keys(self, entries: Iterable[Entry]) -> Iterator[tuple[int, int]]:
         """(family, number) of the keys that the script may write for these entries."""
-        for _, _, created, _, _, flags, author in entries:
-            if flags & TOO_LATE:
-                continue
-            for index, family in enumerate(self._families):
-                if not (flags & family.skip_flag or (family.needs_author and not author)):
-                    yield index, created // family.width_ms
+        taken = [(e[2], e[5], e[6]) for e in entries if not e[5] & TOO_LATE]
+        for index, family in enumerate(self._families):
+            width, skip, anybody = family.width_ms, family.skip_flag, not family.needs_author
+            for number in {
+                created // width
+                for created, flags, author in taken
+                if not flags & skip and (author or anybody)
+            }:
+                yield index, number
 
     def namespaces(self) -> set[str]:
         """Namespaces with keys that were touched."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.records import SCORE_UNIT
-from services.store import schema
+from services.store import posts, schema
 from services.store.schema import PANE_FIELDS, RESOLUTIONS, Resolution
 from services.store.store import Store, roll_call
 
@@ -172,8 +172,27 @@ class Reader:
         hours = range(start_ms // schema.HOUR_MS, -(-stop_ms // schema.HOUR_MS))
         answers = self._client.pipe([("HGETALL", f"{prefix}{hour}") for hour in hours])
         found = sorted((item for held in answers for item in held.items()), reverse=True)
-        posts = (json.loads(document) for _, document in found)
-        return [p for p in posts if start_ms <= p["created_at_ms"] < stop_ms][:most]
+        kept = (json.loads(document) for _, document in found)
+        return [p for p in kept if start_ms <= p["created_at_ms"] < stop_ms][:most]
+
+    def sample(
+        self, namespace: str, topic: str, start_ms: int, stop_ms: int
+    ) -> list[posts.KeptPost]:
+        """Posts in [start_ms, stop_ms) drawn evenly, in order of time (`posts.sample`)."""
+        prefix = schema.topic_prefix(namespace, topic)
+        return posts.sample(self._client, prefix, start_ms, stop_ms)
+
+    def authors(self, namespace: str, topic: str, start_ms: int, stop_ms: int) -> int:
+        """Distinct authors in [start_ms, stop_ms), by whole minutes (`posts.authors`)."""
+        prefix = schema.topic_prefix(namespace, topic)
+        return posts.authors(self._client, prefix, start_ms, stop_ms)
+
+    def post(
+        self, namespace: str, topic: str, post_id: str, created_at_ms: int
+    ) -> posts.KeptPost | None:
+        """A post that the topic keeps; None where it doesn't (any more)."""
+        prefix = schema.topic_prefix(namespace, topic)
+        return posts.post(self._client, prefix, post_id, created_at_ms)
 
     def watermark(self, namespace: str) -> Watermark:
         """The least over the scores partitions; unknown until each has heard of every source."""

@@ -8,7 +8,7 @@ them with `redis-cli`.
 from __future__ import annotations
 
 import re
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -59,9 +59,30 @@ SLACK_MS = 2 * DAY_MS
 STREAM_RETENTION_MS = 8 * DAY_MS
 """Ids outlive their memory by what the streams keep (7 days by default) and a day."""
 
-TOP_PER_MINUTE, TOP_PER_HOUR = 3, 5
 WORDS_MS = 2 * DAY_MS
-"""Top posts stay so long in wall time, and no post's words stay longer anywhere."""
+"""Kept posts stay so long in wall time, and no post's words stay longer anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Hashes that keep the `limit` greatest posts of each slice of event time.
+
+    The key is `<name><number of the slice>`; a field is "weight:created:id" (or
+    "rank:created:id"), its value the post as JSON (`services.store.posts`).
+    """
+
+    name: str
+    width_ms: int
+    limit: int
+
+
+TOP_MINUTE, TOP_HOUR = Tier("top:1m:", MINUTE_MS, 3), Tier("top:1h:", HOUR_MS, 5)
+"""The posts that weigh most."""
+SAMPLE_MINUTE, SAMPLE_HOUR = Tier("sample:1m:", MINUTE_MS, 6), Tier("sample:1h:", HOUR_MS, 24)
+"""Posts drawn evenly, by a digest of their id: the same whatever the order they come in."""
+TOPS, SAMPLES = (TOP_MINUTE, TOP_HOUR), (SAMPLE_MINUTE, SAMPLE_HOUR)
+SAMPLE_MINUTES_MS = 65 * MINUTE_MS
+"""So long a minute's sample is kept behind the watermark; an hour's for WORDS_MS."""
 PROGRESS_MS = 400 * DAY_MS
 DELETED_MS = 10 * DAY_MS
 KEPT_MS = 3 * DAY_MS
@@ -80,6 +101,11 @@ def digest(text: str) -> str:
     """
     eight = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return b2a_base64(eight, newline=False)[:11].decode("ascii")
+
+
+def rank(digest_: str) -> str:
+    """Ten digits, evenly spread over ids, of an id's digest: what a sample goes by."""
+    return f"{int.from_bytes(a2b_base64(digest_ + '='), 'big') % 10**10:010d}"
 
 
 def topic_prefix(namespace: str, topic: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -32,8 +32,9 @@ DURABLE_TIMEOUT_MS = 5_000
 
 Entry = tuple[int, str, int, int, int, int, str]
 """A record to count: offset, id digest, created_ms, label, score, flags, author digest or ""."""
-Top = tuple[str, int, int, str, str, int]
-"""A candidate: tier, slice, limit, field, JSON document, its entry's index from 1."""
+Slice = tuple[str, int, Sequence[str | int]]
+"""Who may be among a slice's greatest: key suffix, limit, then in turn a field and its entry's
+index from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,9 @@ class TopicBatch:
     namespace: str
     topic: str
     entries: Sequence[Entry]
-    tops: Sequence[Top] = ()
+    slices: Sequence[Slice] = ()
+    documents: Mapping[int, str] = field(default_factory=dict)
+    """By the index of their entry from 1: the posts named in `slices`, as JSON."""
     expiries: Sequence[tuple[str, int]] = ()
 
 
@@ -75,7 +78,7 @@ class Store:
             self.scripts.guarded(
                 "apply",
                 schema.topic_prefix(batch.namespace, batch.topic) + "at",
-                _pack((place, batch.entries, batch.tops, batch.expiries)),
+                _pack((place, batch.entries, batch.documents, batch.slices, batch.expiries)),
             )
             for batch in batches
         ]

@@ -235,7 +235,8 @@ def test_a_rescored_duplicate_on_another_partition_is_no_difference(store: Store
 
 
 def words(store: Store) -> str:
-    keys = [key for key in store.client.scan("ut:*") if b":top:" in key or b":rolling" in key]
+    kinds = (b":top:", b":sample:", b":rolling")
+    keys = [key for key in store.client.scan("ut:*") if any(kind in key for kind in kinds)]
     return str([store.client.call("HGETALL", key) for key in keys])
 
 

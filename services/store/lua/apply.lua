@@ -6,15 +6,17 @@
 --   2 records    array of {offset, id, created_ms, label, score, flags, author}
 --                flags: 1 late, 2 too late, 4 repost, 8 image, 16 unseen language,
 --                32 no 10 s pane, 64 no 1 min pane, 128 no 1 h pane
---   3 tops       array of {tier, slice, limit, field, document, record index}
---   4 expiries   array of {key suffix, ttl_ms}: what this worker touches for the first time
+--   3 documents  map of record index to the post as JSON
+--   4 slices     array of {key suffix, limit, {field, record index, field, record index, ...}}:
+--                who may be among the slice's greatest
+--   5 expiries   array of {key suffix, ttl_ms}: what this worker touches for the first time
 -- Returns the indices (from 1) of the records that were counted.
 --
 -- Sums stay below 2^53 in a pane; totals grow by HINCRBY, which has 64 bits.
 
 local at_key = KEYS[1]
 local prefix = string.sub(at_key, 1, -3)
-local place, records, tops, expiries = unpack(cmsgpack.unpack(ARGV[1]))
+local place, records, documents, slices, expiries = unpack(cmsgpack.unpack(ARGV[1]))
 local call = redis.call
 local floor, band = math.floor, bit.band
 
@@ -125,25 +127,31 @@ end
 
 for key, list in pairs(authors) do call('PFADD', prefix .. key, unpack(list)) end
 
--- A slice keeps the `limit` greatest fields; a field is "weight:id", so that
--- which posts stay does not depend on the order in which they came.
-local kept = {}
-for _, top in ipairs(tops) do
-    local tier, slice, limit, field, document, index = unpack(top)
-    if is_counted[index] then
-        local key = prefix .. 'top:' .. tier .. slice
-        local held = kept[key]
-        if not held then
-            held = call('HKEYS', key)
-            table.sort(held)
-            kept[key] = held
+-- A slice keeps the `limit` greatest fields; a field is "weight:created:id" or
+-- "rank:created:id", so that which posts stay does not depend on the order in which they came.
+for _, slice in ipairs(slices) do
+    local suffix, limit, named = unpack(slice)
+    local key, index_of, held = prefix .. suffix, {}, nil
+    for i = 1, #named, 2 do
+        if is_counted[named[i + 1]] then
+            held = held or call('HKEYS', key)
+            held[#held + 1] = named[i]
+            index_of[named[i]] = named[i + 1]
         end
-        if #held < limit or field > held[1] then
-            call('HSET', key, field, document)
-            held[#held + 1] = field
-            table.sort(held)
-            if #held > limit then call('HDEL', key, table.remove(held, 1)) end
+    end
+    if held then
+        table.sort(held)
+        local lost, won = {}, {}
+        for i, field in ipairs(held) do
+            local index = index_of[field]
+            if i > #held - limit then
+                if index then won[#won + 1] = field won[#won + 1] = documents[index] end
+            elseif not index then
+                lost[#lost + 1] = field
+            end
         end
+        if #lost > 0 then call('HDEL', key, unpack(lost)) end
+        if #won > 0 then call('HSET', key, unpack(won)) end
     end
 end
 

@@ -6,11 +6,12 @@
 local prefix = string.sub(KEYS[1], 1, -3)
 local created = tonumber(ARGV[2])
 local removed = 0
-local tiers = {'1h:' .. math.floor(created / 3600000), '1m:' .. math.floor(created / 60000)}
-for _, tier in ipairs(tiers) do
-    local key = prefix .. 'top:' .. tier
+local hour, minute = math.floor(created / 3600000), math.floor(created / 60000)
+for _, tier in ipairs({'top:1h:' .. hour, 'top:1m:' .. minute,
+                       'sample:1h:' .. hour, 'sample:1m:' .. minute}) do
+    local key = prefix .. tier
     for _, field in ipairs(redis.call('HKEYS', key)) do
-        if string.sub(field, 21) == ARGV[1] then
+        if string.match(field, '^%d+:%d+:(.*)$') == ARGV[1] then
             removed = removed + redis.call('HDEL', key, field)
         end
     end

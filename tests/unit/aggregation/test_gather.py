@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from services.aggregation.gather import Rules, entry, gather, tops
-from services.records import Deletion, End, Post, Scored, encode
-from services.store.schema import DAY_MS, HOUR_MS, digest
+from services.aggregation.gather import Rules, entry, gather
+from services.records import Deletion, End, Post, encode
+from services.store.schema import DAY_MS, HOUR_MS
 from services.store.store import IMAGE, LATE, NO_PANE, REPOST, TOO_LATE
 from services.stream.port import Record
 from tests.scores import START_MS, mark, records, scored
@@ -100,23 +98,6 @@ def test_gather_changes_nothing_it_was_given() -> None:
 def test_deletions_are_set_aside() -> None:
     (part,), _ = gather(records([Deletion("x:1", "replay-1", 5)]), {}, RULES)
     assert [d.id for d in part.deletions] == ["x:1"]
-
-
-def listed(*posts: Scored) -> list[tuple[int, Scored, int]]:
-    return [(n, post, 0) for n, post in enumerate(posts)]
-
-
-def test_the_strongest_posts_of_a_minute_are_candidates() -> None:
-    posts = [scored(str(n), n, score=n * 100 * (-1) ** n) for n in range(8)]
-    chosen = [top for top in tops(listed(*posts), set()) if top[0] == "1m:"]
-    assert [json.loads(top[4])["score"] for top in chosen] == [-700 * -1 * -1, 600, -500]
-    assert {top[5] for top in chosen} == {8, 7, 6}
-
-
-def test_a_deleted_post_is_no_candidate() -> None:
-    posts = listed(scored("1"), scored("2"))
-    chosen = tops(posts, {digest("x:1")})
-    assert {json.loads(top[4])["id"] for top in chosen} == {"x:2"}
 
 
 def test_an_entry_carries_digests_not_ids() -> None:

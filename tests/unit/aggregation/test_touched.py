@@ -9,6 +9,7 @@ from services.store.store import LATE, NO_PANE, TOO_LATE
 from tests.scores import START_MS, scored
 
 NAME = ("replay-1", "brand")
+KEPT = {"top:1m", "top:1h", "sample:1m", "sample:1h"}
 
 
 def names(found: list[tuple[str, int]]) -> set[str]:
@@ -19,7 +20,7 @@ def test_a_key_gets_its_expiry_once() -> None:
     touched = Touched(DAY_MS)
     entries = [entry(0, scored("1", author="ann"), 0)]
     families = {"ids", "10s", "1m", "1h", "authors:10s", "authors:1m", "authors:1h"}
-    assert names(touched.expiries(*NAME, entries)) == families | {"top:1m", "top:1h"}
+    assert names(touched.expiries(*NAME, entries)) == families | KEPT
     touched.note(*NAME, entries)
     assert not touched.expiries(*NAME, entries)
     touched.forget()
@@ -30,7 +31,7 @@ def test_only_what_the_script_writes_is_expired() -> None:
     touched = Touched(DAY_MS)
     assert not touched.expiries(*NAME, [entry(0, scored(author="ann"), TOO_LATE)])
     late = touched.expiries(*NAME, [entry(0, scored(), LATE | NO_PANE["10s"])])
-    assert names(late) == {"ids", "1m", "1h", "top:1m", "top:1h"}
+    assert names(late) == {"ids", "1m", "1h"} | KEPT
 
 
 def test_ids_are_dropped_when_no_post_of_their_hour_is_taken_any_more() -> None:
