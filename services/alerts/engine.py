@@ -20,7 +20,7 @@ from services.alerts.detector_types import MINUTE_MS
 from services.alerts.quiet import is_quiet
 from services.alerts.reading import Detector, Reading, read
 from services.alerts.thresholds import Thresholds
-from services.store.alerts import Alert, alert_id
+from services.store.alerts import Alert, Explanation, alert_id
 from services.topics.rules import THRESHOLD, Rule
 
 EventKind = Literal["opened", "worsened", "resolved"]
@@ -76,6 +76,12 @@ class Engine:
             for topic, rule in self._awake
             if self._newest[topic, rule].is_open and self._newest[topic, rule].kind != THRESHOLD
         }
+
+    def explained(self, alert: Alert, why: Explanation) -> Alert:
+        """The alert with its explanation, from now on."""
+        alert = msgspec.structs.replace(alert, explanation=why)
+        self._newest[alert.topic, alert.rule] = alert
+        return alert
 
     def step(
         self,

@@ -1,6 +1,6 @@
 """Alerts in the store: what was raised, how far it was judged, who judges now.
 
-    ut:{ns}:alerts                hash    evaluated, silent, token, holder, until (see below)
+    ut:{ns}:alerts                hash    evaluated, silent, heard, token, holder, until, sent
     ut:{ns}:alerts:docs           hash    id -> `Alert` as JSON
     ut:{ns}:alerts:times          zset    ids by when they opened; `:of:<topic>` the same of a topic
     ut:{ns}:alerts:open           set     ids that are not resolved
@@ -145,6 +145,8 @@ class Judged:
     evaluated_ms: int | None = None
     silent_ms: int = 0
     """Before this nothing is raised: the past of a namespace that was there before its alerts."""
+    heard_ms: int = 0
+    """The end of the newest judged minute that had a post."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ class Decided:
     """What a step decided, all of it written at once."""
 
     evaluated_ms: int
+    heard_ms: int = 0
     alerts: Sequence[Alert] = ()
     """Those that changed in any way."""
     events: Sequence[Outgoing] = ()
@@ -252,9 +255,9 @@ class Alerts:
 
     def judged(self, namespace: str) -> Judged:
         """How far a namespace is judged."""
-        held = self._client.call("HMGET", self._head(namespace), "evaluated", "silent")
-        evaluated, silent = (None if value is None else int(value) for value in held)
-        return Judged(evaluated, silent or 0)
+        held = self._client.call("HMGET", self._head(namespace), "evaluated", "silent", "heard")
+        evaluated, silent, heard = (None if value is None else int(value) for value in held)
+        return Judged(evaluated, silent or 0, heard or 0)
 
     def begin(self, namespace: str, token: int, silent_ms: int) -> None:
         """Before a namespace is first judged: hold back what the aggregators would drop."""
@@ -279,6 +282,7 @@ class Alerts:
                 str(token),
                 "" if expected_ms is None else str(expected_ms),
                 str(decided.evaluated_ms),
+                str(decided.heard_ms),
                 [_row(alert) for alert in decided.alerts],
                 [(o.event.key, _encode(o).decode(), o.receivers) for o in decided.events],
                 decided.evaluated_ms - KEPT_MS,

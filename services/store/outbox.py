@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -22,19 +22,18 @@ from services.errors import Rewound
 from services.store.alerts import AlertEvent, Outgoing, head_key
 from services.store.store import Store
 
-PENDING, CLAIMED, DELIVERED, FAILED, UNCERTAIN = (
-    "pending",
-    "claimed",
-    "delivered",
-    "failed",
-    "uncertain",
-)
+State: TypeAlias = Literal["pending", "claimed", "delivered", "failed", "uncertain"]
+PENDING: Final = "pending"
+CLAIMED: Final = "claimed"
+DELIVERED: Final = "delivered"
+FAILED: Final = "failed"
+UNCERTAIN: Final = "uncertain"
 
 
 class Delivery(msgspec.Struct, frozen=True):
     """What became of telling one receiver of one event."""
 
-    state: Literal["pending", "claimed", "delivered", "failed", "uncertain"]
+    state: State
     attempts: int = 0
     changed_ms: int = 0
     """Wall time, ms since 1970; 0 where nobody has tried yet."""

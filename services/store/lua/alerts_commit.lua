@@ -3,14 +3,15 @@
 -- KEYS[1]  the namespace's `alerts` hash; its name up to } starts the namespace's keys
 -- ARGV[1]  MessagePack array:
 --   1 token of the lease   2 `evaluated` as we know it, '' for never   3 `evaluated` from now on
---   4 alerts   array of {id, topic, rule, opened_ms, document, 1 if open}
---   5 events   array of {key, document, {receiver, ...}}
---   6 oldest   alerts that opened before this and are resolved are dropped (ms)
+--   4 heard    the newest judged minute that had a post
+--   5 alerts   array of {id, topic, rule, opened_ms, document, 1 if open}
+--   6 events   array of {key, document, {receiver, ...}}
+--   7 oldest   alerts that opened before this and are resolved are dropped (ms)
 -- ARGV[2..]  detector states: topic, bytes, topic, bytes ...
 -- Returns 1; 0 where the lease is another's, or `evaluated` is not what we know.
 local head, call = KEYS[1], redis.call
 local own = head .. ':'
-local token, expected, evaluated, alerts, events, oldest = unpack(cmsgpack.unpack(ARGV[1]))
+local token, expected, evaluated, heard, alerts, events, oldest = unpack(cmsgpack.unpack(ARGV[1]))
 local held = call('HMGET', head, 'token', 'evaluated')
 if held[1] ~= token or (held[2] or '') ~= expected then return 0 end
 
@@ -62,7 +63,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', own .. 'times', '-inf', '(' .. oldest,
     if call('SISMEMBER', own .. 'open', id) == 0 then drop(id) end
 end
 
-call('HSET', head, 'evaluated', evaluated)
+call('HSET', head, 'evaluated', evaluated, 'heard', heard)
 local prefix, book = string.match(head, '^(.*}:)(.*)$')
 call('HSET', prefix .. 'floors', book, evaluated)
 return 1
