@@ -1,0 +1,214 @@
+"""One receiver's thread: what it is to be told, in order, each once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from threading import Thread
+from typing import Final, Protocol
+
+from services import metrics
+from services.alerts.notify.port import Message, Receiver, Rejected, TryLater, Uncertain
+from services.errors import Rewound, Unavailable
+from services.store.alerts import OPENED, STREAM, AlertEvent, Alerts
+from services.store.outbox import (
+    CLAIMED,
+    DELIVERED,
+    FAILED,
+    PENDING,
+    UNCERTAIN,
+    Delivery,
+    Outbox,
+    State,
+    Waiting,
+)
+from services.store.store import Store
+from services.stream.attempts import Backoff
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 1.0
+MOST_ATTEMPTS: Final = 400
+"""About a day, at three quarters of five minutes each."""
+
+MakeMessage = Callable[[AlertEvent], Message]
+Makes = Callable[[Store], MakeMessage]
+"""How messages are made, given a connection to read with."""
+
+
+class Times(Protocol):
+    """See `deliver.Timing`."""
+
+    @property
+    def clock_ms(self) -> Callable[[], int]: ...
+
+    @property
+    def clock(self) -> Callable[[], float]: ...
+
+    @property
+    def backoff(self) -> Backoff: ...
+
+
+class Office(Protocol):
+    """What all lines share. See `deliver.Deliveries`."""
+
+    @property
+    def tokens(self) -> Mapping[str, int]: ...
+
+    @property
+    def ending(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    def wait(self, seen: int, timeout_s: float) -> int: ...
+
+
+class Line(Thread):
+    """Tells one receiver."""
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        open_store: Callable[[], Store],
+        makes: Makes,
+        told: Callable[[str], tuple[str, ...]],
+        office: Office,
+        times: Times,
+    ) -> None:
+        super().__init__(name=f"tell-{receiver.name}", daemon=True)
+        self._receiver, self._open_store, self._makes, self._told = (
+            receiver,
+            open_store,
+            makes,
+            told,
+        )
+        self._office, self._times = office, times
+        self._known: dict[str, Delivery] = {}
+        """What became of sends, where the store could not be told yet."""
+        self._patient_s = 0.0
+        """Nothing is sent before then."""
+        self._resend_s = 0.0
+        self.waiting, self.trouble = 0, ""
+
+    def run(self) -> None:
+        """Until all ends."""
+        store: Store | None = None
+        seen = 0
+        try:
+            while True:
+                try:
+                    store = store or self._open_store()
+                    self._round(store)
+                except Unavailable as error:
+                    self.trouble = str(error)
+                if self._office.ended or (self._office.ending and self._is_through()):
+                    return
+                pause = max(LOOK_S, min(self._patient_s - self._times.clock(), 60.0))
+                seen = self._office.wait(seen, 0.1 if self._office.ending else pause)
+        finally:
+            self._receiver.close()
+            if store is not None:
+                store.close()
+
+    def _is_through(self) -> bool:
+        """Nothing that could be sent now waits."""
+        return not self.waiting or self._times.clock() < self._patient_s
+
+    def _round(self, store: Store) -> None:
+        """Everything that waits, as far as the receiver takes it."""
+        outbox, tokens = Outbox(store), self._office.tokens
+        found = outbox.waiting(list(tokens), self.name)
+        self.waiting = len(found)
+        metrics.NOTIFICATIONS_WAITING.labels(self.name).set(len(found))
+        message = self._makes(store) if self.name != STREAM else _bare
+        for waiting in found:
+            if self._office.ended or self._times.clock() < self._patient_s:
+                return
+            try:
+                self._tell(outbox, tokens[waiting.namespace], waiting, message)
+            except Rewound as error:
+                log.info("%s", error)
+            else:
+                self.waiting -= 1
+        self._resend(store, message)
+
+    # -- one event --------------------------------------------------------------
+
+    def _tell(self, outbox: Outbox, token: int, waiting: Waiting, message: MakeMessage) -> None:
+        known = self._known.get(waiting.key)
+        if known is not None:
+            outbox.write(token, waiting, known)
+        elif waiting.delivery.state == CLAIMED and not self._receiver.repeats_are_dropped:
+            # Claimed by a process that is gone.
+            lost = self._after(waiting, UNCERTAIN, "a process ended while it was being sent")
+            outbox.write(token, waiting, lost)
+        else:
+            made = message(waiting.event)
+            claim = Delivery(CLAIMED, waiting.delivery.attempts + 1, self._times.clock_ms())
+            claimed = outbox.write(token, waiting, claim)
+            self._known[waiting.key] = became = self._send(claimed, made)
+            outbox.write(token, claimed, became)
+        self._known.pop(waiting.key, None)
+
+    def _send(self, waiting: Waiting, message: Message) -> Delivery:
+        try:
+            self._receiver.send(message)
+        except Rejected as error:
+            return self._after(waiting, FAILED, str(error))
+        except Uncertain as error:
+            return self._after(waiting, UNCERTAIN, str(error))
+        except Unavailable as error:
+            return self._later(waiting, error)
+        except Exception as error:  # a receiver's own fault is not the pipeline's
+            log.exception("%s failed", self.name)
+            if self._receiver.repeats_are_dropped:
+                return self._later(waiting, Unavailable(self.name, repr(error)))
+            return self._after(waiting, UNCERTAIN, repr(error))
+        return self._after(waiting, DELIVERED)
+
+    def _after(self, waiting: Waiting, state: State, error: str = "") -> Delivery:
+        self.trouble = error
+        outcome = {FAILED: "rejected", PENDING: "retried"}.get(state, state)
+        metrics.NOTIFICATIONS.labels(self.name, outcome).inc()
+        if error:
+            log.warning("%s: event %s is %s: %s", self.name, waiting.key, state, error)
+        return Delivery(state, waiting.delivery.attempts, self._times.clock_ms(), error)
+
+    def _later(self, waiting: Waiting, error: Unavailable) -> Delivery:
+        attempts = waiting.delivery.attempts
+        if attempts >= MOST_ATTEMPTS:
+            return self._after(waiting, FAILED, f"given up after {attempts} tries: {error}")
+        asked = error.after_s if isinstance(error, TryLater) else 0.0
+        pause = max(asked, self._times.backoff.delay_s(attempts - 1))
+        self._patient_s = self._times.clock() + pause
+        return self._after(waiting, PENDING, str(error))
+
+    # -- receivers that forget --------------------------------------------------
+
+    def _resend(self, store: Store, message: MakeMessage) -> None:
+        """Say again what is open, to a receiver that forgets what it hears no more of."""
+        every = getattr(self._receiver, "resend_every_s", None)
+        if every is None or self._times.clock() < self._resend_s or self._office.ending:
+            return
+        self._resend_s = self._times.clock() + every
+        for namespace in self._office.tokens:
+            if self.name in self._told(namespace):
+                self._say_again(Alerts(store), namespace, message)
+
+    def _say_again(self, alerts: Alerts, namespace: str, message: MakeMessage) -> None:
+        for alert in alerts.open(namespace):
+            if alert.owed == OPENED or not (alert.tell is None or self.name in alert.tell):
+                continue
+            worse = alert.state == "worse"
+            event = AlertEvent("worsened" if worse else "opened", alert, alert.sequence)
+            try:
+                self._receiver.send(message(event))
+            except (Unavailable, Uncertain, Rejected) as error:
+                self.trouble = str(error)
+                return
+
+
+def _bare(event: AlertEvent) -> Message:
+    """The stream carries the event alone."""
+    return Message(event, "", "")
