@@ -25,7 +25,7 @@ from services.ingest.scores_file import ScoresFile
 from services.ingest.source import Source
 from services.ingest.worker import IngestWorker, Streamed
 from services.settings import Settings
-from services.store.store import Store, open_store
+from services.store import Store, open_store
 from services.stream.driver import open_streams
 from services.stream.port import Streams
 from services.stream.worker import Limits, Worker

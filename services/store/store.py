@@ -10,12 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 
 import msgspec
-from pydantic import SecretStr
 
-from services.errors import Rewound, UsageError
+from services.errors import Rewound
 from services.records import SCORE_UNIT
 from services.store import schema
 from services.store.client import Client
@@ -267,38 +265,3 @@ def roll_call(
     key = schema.topic_prefix(namespace, topic) + "rolling"
     flags = (int(write), int(refresh))
     return (key, end_ms, *flags, TOPS_PER_WINDOW, SCORE_UNIT, schema.WORDS_MS)
-
-
-def open_store(
-    url: str,
-    *,
-    data_dir: Path | None = None,
-    username: str | None = None,
-    password: SecretStr | str | None = None,
-    tls_ca_file: Path | None = None,
-) -> Store:
-    """`embedded://`, or `redis://`, `rediss://`, `redis+cluster://`, `rediss+cluster://`."""
-    scheme = url.partition("://")[0]
-    if scheme == "embedded":
-        if data_dir is None:
-            raise UsageError("the embedded store needs a data folder")
-        server = EmbeddedServer(data_dir)
-        store = Store(Client.from_socket(server.socket, server.ensure), server)
-        try:
-            server.ensure()
-        except BaseException:
-            store.close()
-            raise
-        return store
-    if scheme not in ("redis", "rediss", "redis+cluster", "rediss+cluster"):
-        known = "embedded://, redis://, rediss://, redis+cluster://, rediss+cluster://"
-        raise UsageError(f"the store's URL starts with {scheme!r}; known are {known}")
-    secret = password.get_secret_value() if isinstance(password, SecretStr) else password
-    options: dict[str, object] = {}
-    if username:
-        options["username"] = username
-    if secret:
-        options["password"] = secret
-    if tls_ca_file is not None:
-        options["ssl_ca_certs"] = str(tls_ca_file)
-    return Store(Client.from_url(url, **options))

@@ -56,6 +56,7 @@ def scored(number: int, topic: str, created_ms: int, rng: random.Random) -> Scor
         lang="en",
         url=f"https://x.com/i/status/{number}",
         text=f"{WORDS} {number}"[:120],
+        attention=rng.randbytes(194),
         picture_urls=("https://pbs.twimg.com/media/F1a2B3c4D5e6F7g.jpg",),
     )
 

@@ -18,8 +18,8 @@ from services.ingest.removals import Removals
 from services.ingest.sources import open_live, x_account
 from services.records import REPOST, Post
 from services.settings import load_settings
+from services.store import Store, open_store
 from services.store.sources import Accounts, Originals, publish_status, spend, statuses
-from services.store.store import Store, open_store
 from services.topics import parse_topics
 from tests.simulators.jetstream import JetstreamServer, Log, generate
 
