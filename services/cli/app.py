@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from services.cli import hops, keep, look
+from services.cli import dashboard, hops, keep, look
 from services.cli.common import State
 from services.errors import Unavailable, UsageError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 hops.register(app)
 look.register(app)
+dashboard.register(app)
 keep.register(app)
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final, ParamSpec, TypeVar
 
 from services.dashboard.problems import not_found
-from services.store import schema
+from services.dashboard.sources import Status, decode
+from services.store import schema, sources
 from services.store.reader import LIVE, Namespace, Reader, Watermark
 from services.store.store import Store
 
@@ -75,6 +76,17 @@ class Backend:
         if not states:
             raise not_found("nothing was counted yet: start undertone replay or undertone run")
         return next((s for s in states if s.topics), states[0])
+
+    def statuses(self, namespace: str) -> list[Status]:
+        """What its live sources last said of themselves, by name."""
+        held = sources.statuses(self.store.client, namespace)
+        return [decode(held[name]) for name in sorted(held)]
+
+    def first_last(self, namespace: str, topic: str) -> tuple[int | None, int | None]:
+        """The times of the topic's first and last post."""
+        key = schema.topic_prefix(namespace, topic) + "totals"
+        first, last = self.store.client.call("HMGET", key, "first_post", "last_post")
+        return (first and int(first)), (last and int(last))
 
     def require_topic(self, state: State, topic: str) -> None:
         """`Refused` (404) where the namespace has no post of the topic."""

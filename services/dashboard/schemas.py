@@ -184,10 +184,12 @@ class GapItem(Model):
 
 
 class PhraseItem(Model):
+    """Words that more posts say than before."""
+
     text: str
-    now: int
-    """Posts that hold it, of those looked at in this time; `before`: in the time before."""
-    before: int
+    now: float
+    """The share of posts that say it, in this time; `before`: in the time before."""
+    before: float
     ratio: float
 
 
@@ -229,13 +231,15 @@ class ExplanationItem(Model):
 
     authors: int
     posts: int
-    top_author_share: float | None
-    repost_share: float | None
+    top_author_share: float
+    """Of the posts, those of the author who wrote most."""
+    repost_share: float
     cascade: str
-    """What a cascade looks like, in a line; empty where there is none."""
+    """One author, or reposts of few posts: that in a line; else empty."""
     phrases: list[PhraseItem]
-    examples: list[PostItem]
-    """Posts that speak for it; one that was deleted since is missing here."""
+    posts_kept: list[PostItem]
+    """Posts that weigh most; one that was deleted since, or is older than words are kept, is
+    missing here."""
     link: str
 
 
@@ -256,14 +260,16 @@ class AlertItem(Model):
     low: float
     high: float
     """90 % of what was expected lies in [low, high]."""
-    per_week: float
-    """How many times a week a calm topic shows this or more."""
+    per_week: float | None
+    """How many times a week a calm topic shows this or more; null for a plain threshold."""
     posts: int
     negative: int
     peak_observed: float
     peak_ms: int
+    sequence: int
+    """How often it changed."""
     explanation: ExplanationItem | None
-    """In `/alerts/{id}` alone."""
+    """In `/alerts/{id}` alone; null in lists."""
 
 
 class AlertsPage(Model):
@@ -323,7 +329,8 @@ class Word(Model):
 
 
 class Regions(Model):
-    """7 rows of 7 regions of the first picture, from its upper left, 0 to 1 of the greatest."""
+    """7 rows of 7 regions, 0 to 1 of the greatest, from the upper left of the centred square of
+    the first picture (what lies outside of that square the networks did not see)."""
 
     dmlanet: list[list[float]]
     rnnca: list[list[float]]
@@ -358,13 +365,16 @@ class GapsPage(Model):
 
 
 class Health(Model):
-    """200 where healthy, else 503 with the same body."""
+    """Whether what is shown can be trusted. 503 with this body where the store is away; 200
+    otherwise, also where a hop is not well."""
 
     healthy: bool
     store: bool
     version: str
-    hops: list[dict[str, Any]]
+    processes: int
+    """Whose word we have."""
     reasons: list[str]
+    """What is wrong, a line each."""
 
 
 class Operations(Model):
@@ -375,7 +385,7 @@ class Operations(Model):
     """Of this server."""
     healthy: bool
     processes: list[dict[str, Any]]
-    """What each process said of itself within 15 s, as `services/vitals.py` documents it."""
+    """What each process said of itself within 15 s: `Process` of `services/store/vitals.py`."""
     sources: list[SourceItem]
     gaps: list[GapItem]
     namespaces: list[NamespaceItem]
@@ -393,6 +403,9 @@ class FiguresEvent(Model):
     posts: int
     topics: list[TopicRow]
     more: int
+    kind: str
+    watermark_ms: int | None
+    ended: bool
 
 
 class AlertEvent(Model):
@@ -404,6 +417,13 @@ class AlertEvent(Model):
 
 class ResyncEvent(Model):
     """`event: resync`: events were missed (or this is the first): ask for everything anew."""
+
+    namespace: str
+    reason: str
+
+
+class TroubleEvent(Model):
+    """`event: trouble`: the store is away; a `resync` follows when it is back."""
 
     namespace: str
     reason: str

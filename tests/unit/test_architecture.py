@@ -21,6 +21,7 @@ LAYERS = [
         "health",
         "vitals",
         "replay",
+        "serve",
         "live",
         "check",
         "score_command",

@@ -1,0 +1,82 @@
+"""`undertone dashboard`, and the dashboard that goes along with other commands."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from contextlib import ExitStack
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+import typer
+
+from services.cli.common import settings_of, stop_on_signal
+
+if TYPE_CHECKING:
+    from services.settings import Settings
+
+NoDashboard = Annotated[
+    bool, typer.Option("--no-dashboard", help="Don't serve the dashboard meanwhile.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("dashboard")(dashboard)
+
+
+def dashboard(
+    context: typer.Context,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Its port.", show_default="8420")] = None,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open it in a browser, where there is one.")
+    ] = False,
+) -> None:
+    """Serve the dashboard and its HTTP API over what is in the store. Ctrl-C ends it.
+
+    Only this machine can reach it, unless dashboard_host says otherwise; then a
+    token is needed (dashboard_token_file). Nothing is ever changed through it.
+    """
+    settings = settings_of(context, dashboard_host=host, dashboard_port=port)
+    with stop_on_signal() as stop, ExitStack() as stack:
+        url = serve_along(settings, stack, or_next_port=False)
+        if open_browser:
+            show(url)
+        stop.wait()
+
+
+def serve_along(
+    settings: Settings, stack: ExitStack, namespace: str = "", *, or_next_port: bool = True
+) -> str:
+    """Serve it until `stack` ends, and say where; the address at which a browser here finds it."""
+    from services.serve import serve_dashboard
+
+    server = serve_dashboard(settings, stack, or_next_port=or_next_port)
+    url = server.url + (f"/?namespace={quote(namespace)}" if namespace else "")
+    taken = settings.dashboard_port not in (0, server.port)
+    note = f" (port {settings.dashboard_port} is taken)" if taken else ""
+    say(f"Dashboard: {url}{note}")
+    return url
+
+
+def show(url: str) -> None:
+    """Open a browser, if somebody sits here and has one."""
+    if sys.stderr.isatty():
+        webbrowser.open(url)
+
+
+def stay(url: str, stop: Event) -> None:
+    """Go on serving until Ctrl-C, if somebody sits at the terminal; else there is nobody to end
+    it."""
+    if sys.stderr.isatty() and not stop.is_set():
+        say(f"The dashboard stays at {url}; Ctrl-C ends it.")
+        stop.wait()
+
+
+def say(text: str) -> None:
+    """A line for people, out of the way of the figures on standard output."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

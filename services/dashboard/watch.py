@@ -1,0 +1,173 @@
+"""Keeps views fresh while somebody looks, and tells live readers what changed.
+
+One task per namespace and window, however many readers there are: it ticks its
+view in a thread, and puts what changed into the queues of the live readers.
+Where nobody has looked for a while it ends, and the view is forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+from uuid import uuid4
+
+from services.dashboard import events
+from services.dashboard.backend import Backend, State
+from services.dashboard.events import Subscription
+from services.dashboard.problems import Refused
+from services.dashboard.views import Snapshot, View
+from services.errors import Unavailable
+from services.store.glance import WINDOWS
+
+log = logging.getLogger(__name__)
+
+PERIOD_S: Final = 1.0
+SHARE: Final = 5
+"""A tick that takes long is followed by a pause so many times as long."""
+IDLE_S: Final = 30.0
+"""A view that nobody has looked at for so long is forgotten."""
+MOST_READERS: Final = 2_000
+
+
+class Watch:
+    """One namespace, one window."""
+
+    def __init__(self, backend: Backend, state: State, window: str, ended: Callable[[], None]):
+        self._backend = backend
+        self._view = View(backend, state, WINDOWS[window])
+        self._ended = ended
+        self._boot = uuid4().hex[:8]
+        self._sequence = 0
+        self._looked_s = time.monotonic()
+        self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._trouble: Unavailable | Refused | None = None
+        self._snapshot: Snapshot | None = None
+        self.readers: set[Subscription] = set()
+        self._task = asyncio.create_task(self._run(), name=f"watch {state.name} {window}")
+
+    async def snapshot(self) -> Snapshot:
+        """As of the last tick. `Unavailable` while the store is away, `Refused` where the
+        namespace is gone."""
+        self._looked_s = time.monotonic()
+        if not self._first.done():
+            await asyncio.shield(self._first)
+        if self._trouble is not None:
+            raise self._trouble
+        assert self._snapshot is not None
+        return self._snapshot
+
+    def join(self, reader: Subscription, last_event_id: str) -> None:
+        """From now on the reader hears of changes; first, whether it missed any."""
+        self.readers.add(reader)
+        if last_event_id != self._event_id:
+            reason = "events were missed" if last_event_id else "connected"
+            reader.offer(events.resync(self._event_id, self._view.name, reason))
+
+    def leave(self, reader: Subscription) -> None:
+        self.readers.discard(reader)
+        self._looked_s = time.monotonic()
+
+    def close(self) -> None:
+        """End the task and every live connection."""
+        self._task.cancel()
+        for reader in list(self.readers):
+            reader.close()
+
+    @property
+    def _event_id(self) -> str:
+        return f"{self._boot}-{self._sequence}"
+
+    async def _run(self) -> None:
+        try:
+            while self.readers or time.monotonic() - self._looked_s < IDLE_S:
+                begun = time.monotonic()
+                await self._tick()
+                await asyncio.sleep(max(PERIOD_S, SHARE * (time.monotonic() - begun)))
+        finally:
+            self._ended()
+            if not self._first.done():
+                self._first.cancel()
+
+    async def _tick(self) -> None:
+        away = self._trouble is not None
+        work = self._view.tick if self._snapshot is not None and not away else self._view.load
+        try:
+            snapshot = await self._backend.ask(work)
+        except (Unavailable, Refused) as error:
+            if not away:
+                self._tell_all(events.trouble(self._next_id(), self._view.name, str(error)))
+            self._trouble = error
+        else:
+            old, self._snapshot, self._trouble = self._snapshot, snapshot, None
+            if away:
+                self._tell_all(events.resync(self._next_id(), self._view.name, "the store is back"))
+            elif old is not None and snapshot is not old:
+                self._tell(snapshot)
+        if not self._first.done():
+            self._first.set_result(None)
+
+    def _next_id(self) -> str:
+        self._sequence += 1
+        return self._event_id
+
+    def _tell(self, snapshot: Snapshot) -> None:
+        """What changed, each reader of the same topics the same bytes."""
+        if not self.readers or not (snapshot.changed or snapshot.alerts):
+            return
+        event_id = self._next_id()
+        made: dict[frozenset[str] | None, bytes] = {}
+        for reader in list(self.readers):
+            if reader.topics not in made:
+                made[reader.topics] = events.changes(event_id, snapshot, reader.topics)
+            if made[reader.topics]:
+                reader.offer(made[reader.topics])
+
+    def _tell_all(self, event: bytes) -> None:
+        for reader in list(self.readers):
+            reader.offer(event)
+
+
+class Watches:
+    """Every namespace and window that somebody looks at."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._held: dict[tuple[str, str], Watch] = {}
+        self._closed = False
+
+    async def get(self, namespace: str | None, window: str) -> Watch:
+        """The watch of that namespace (None: see `Backend.state`), begun where there is none."""
+        if namespace is not None and (held := self._held.get((namespace, window))):
+            return held
+        state = await self._backend.ask(self._backend.state, namespace)
+        key = (state.name, window)
+        if key not in self._held:
+            self._held[key] = Watch(self._backend, state, window, lambda: self._forget(key))
+        return self._held[key]
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        self._held.pop(key, None)
+
+    async def snapshot(self, namespace: str | None, window: str) -> Snapshot:
+        """What the overview shows."""
+        watch = await self.get(namespace, window)
+        return await watch.snapshot()
+
+    @property
+    def readers(self) -> int:
+        """Live connections."""
+        return sum(len(watch.readers) for watch in self._held.values())
+
+    def admit(self) -> None:
+        """`Refused` (503) where there are too many live connections, or we are closing."""
+        if self._closed or self.readers >= MOST_READERS:
+            raise Refused(503, f"{self.readers:,} live connections are open; try again later")
+
+    def close(self) -> None:
+        """End every task and live connection. Call on the server's loop."""
+        self._closed = True
+        for watch in list(self._held.values()):
+            watch.close()
