@@ -195,7 +195,8 @@ class AggregationStage:
 
     def _drop_old(self) -> None:
         """Drop what no post can touch again: behind every flushed watermark less the memory,
-        and behind every cursor. A replay without a cursor may yet start from its beginning."""
+        behind every cursor, and behind what alerts are judged of. A replay without a cursor may
+        yet start from its beginning."""
         for namespace in self._touched.namespaces():
             reached = self._places.durable_ms(namespace)
             if reached is None:
@@ -203,8 +204,16 @@ class AggregationStage:
             cursor = self._store.floor_ms(namespace)
             if cursor is None and namespace != self._rules.live_namespace:
                 continue
-            floor = reached if cursor is None else min(reached, cursor)
+            floors = (reached, cursor, self._unjudged_ms(namespace, reached))
+            floor = min(ms for ms in floors if ms is not None)
             self._store.remove(list(self._touched.drop(namespace, floor)))
+
+    def _unjudged_ms(self, namespace: str, reached_ms: int) -> int | None:
+        """From where on alerts are yet to be judged: explaining one needs what is dropped here."""
+        judged = self._store.judged_ms(namespace)
+        if judged is None or namespace != self._rules.live_namespace:
+            return judged
+        return max(judged, reached_ms - schema.UNJUDGED_MS)
 
     # -- the session with the store ---------------------------------------------------
 

@@ -30,8 +30,7 @@ from services.store.store import Store
 OPENED, WORSENED, RESOLVED = "opened", "worsened", "resolved"
 KEPT_MS = 90 * schema.DAY_MS
 """An alert is kept so long in event time after it opened, and while it is open."""
-ALERTS, COMPARED = "alerts", "compared"
-"""Books that alerts are kept in: the one, and one beside it where two rule sets are compared."""
+ALERTS, COMPARED = schema.BOOKS
 STREAM = "stream"
 """The receiver that stands for the `alerts` stream; every event goes there."""
 

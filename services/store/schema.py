@@ -90,6 +90,11 @@ KEPT_MS = 3 * DAY_MS
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 NAMESPACES = f"{PREFIX}namespaces"
+BOOKS = ("alerts", "compared")
+"""Where a namespace's alerts are kept: the one book, and another where two rule sets are compared.
+In `floors` they say up to where alerts are judged."""
+UNJUDGED_MS = 6 * HOUR_MS
+"""Live, nothing is kept longer for alerts that nobody judges."""
 AGGREGATORS = f"{PREFIX}aggregator:"
 BEAT_MS = 10_000
 

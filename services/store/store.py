@@ -171,9 +171,12 @@ class Store:
         self.client.call("HDEL", schema.NAMESPACES, namespace)
 
     def clear_counts(self, namespace: str) -> None:
-        """Remove what was counted in a namespace, and leave where its sources stand."""
+        """Remove what was counted in a namespace, and leave where its sources stand, and its
+        alerts: nobody is told anew of what is counted anew."""
         own = schema.namespace_prefix(namespace)
-        keep = tuple((own + name).encode() for name in ("cursors", "floors", "sources", "account:"))
+        keep = tuple(
+            (own + name).encode() for name in ("cursors", "floors", "sources", "account:", "alerts")
+        )
         self._unlink(schema.namespace_patterns(namespace), keep)
 
     def clear_progress(self, stream: str) -> None:
@@ -243,8 +246,17 @@ class Store:
 
     def floor_ms(self, namespace: str) -> int | None:
         """The event time behind which no cursor of the namespace goes back."""
-        values = self.client.call("HVALS", schema.namespace_prefix(namespace) + "floors")
-        return min(map(int, values), default=None)
+        cursors = [ms for name, ms in self._floors(namespace) if name not in schema.BOOKS]
+        return min(cursors, default=None)
+
+    def judged_ms(self, namespace: str) -> int | None:
+        """The event time up to which its alerts are judged; None where nobody judges them."""
+        books = [ms for name, ms in self._floors(namespace) if name in schema.BOOKS]
+        return min(books, default=None)
+
+    def _floors(self, namespace: str) -> list[tuple[str, int]]:
+        held = self.client.call("HGETALL", schema.namespace_prefix(namespace) + "floors")
+        return [(name.decode(), int(ms)) for name, ms in held.items()]
 
     def close(self) -> None:
         """Let go; an embedded server that nobody else uses saves and ends."""
