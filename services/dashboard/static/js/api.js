@@ -1,0 +1,100 @@
+/* Questions to /api/v1. The browser keeps answers by their ETag; we keep nothing. */
+
+/** The server answered, but not with what was asked for. `detail` is a sentence for people. */
+export class Refused extends Error {
+  constructor(status, title, detail) {
+    super(detail || title);
+    this.status = status;
+    this.title = title;
+  }
+}
+
+/** The server can't be reached. */
+export class Away extends Error {
+  constructor() {
+    super("the server does not answer");
+  }
+}
+
+/** `/api/v1/topics/<name>/series` and its query; undefined and empty values are left out. */
+export function address(parts, query = {}) {
+  const path = parts.map(encodeURIComponent).join("/");
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== "") search.set(name, value);
+  }
+  const tail = search.toString();
+  return `/api/v1/${path}${tail ? `?${tail}` : ""}`;
+}
+
+/** The JSON at `url`. Throws `Refused`, `Away`, or an AbortError. */
+export async function get(url, signal) {
+  let answer;
+  try {
+    answer = await fetch(url, { signal, headers: { Accept: "application/json" } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Away();
+  }
+  if (answer.ok || answer.status === 503) {
+    const body = await readJson(answer);
+    if (answer.ok || body.healthy !== undefined) return body;
+    throw new Refused(503, body.title ?? "Not ready", body.detail);
+  }
+  const problem = await readJson(answer).catch(() => ({}));
+  throw new Refused(answer.status, problem.title ?? answer.statusText, problem.detail);
+}
+
+async function readJson(answer) {
+  try {
+    return await answer.json();
+  } catch {
+    throw new Refused(answer.status, "Not JSON", "the answer is not what this page understands");
+  }
+}
+
+/** One answer that is asked for again and again. While it is, the last one stays. */
+export class Resource {
+  #abort = null;
+
+  constructor(changed) {
+    this.changed = changed;
+    this.data = null;
+    this.error = null;
+    this.url = null;
+  }
+
+  /** Ask; a newer question to another address overtakes an older one. */
+  async ask(url) {
+    const other = url !== this.url;
+    if (!other && this.#abort) return;
+    this.#abort?.abort();
+    const abort = (this.#abort = new AbortController());
+    this.url = url;
+    try {
+      const data = await get(url, abort.signal);
+      if (this.#abort !== abort) return;
+      this.data = data;
+      this.error = null;
+    } catch (error) {
+      if (error.name === "AbortError" || this.#abort !== abort) return;
+      this.error = error;
+    }
+    this.#abort = null;
+    this.changed();
+  }
+
+  get busy() {
+    return this.#abort !== null;
+  }
+
+  /** Whether there is neither an answer nor an error yet. */
+  get empty() {
+    return this.data === null && this.error === null;
+  }
+
+  close() {
+    this.#abort?.abort();
+    this.#abort = null;
+  }
+}

@@ -1,0 +1,191 @@
+/* The page: what is open, which namespace it shows, and who is told when something moves. */
+
+import { Resource, address } from "./api.js";
+import { patch } from "./dom.js";
+import { Live } from "./live.js";
+import { failure, loading } from "./parts/notices.js";
+import { shell } from "./parts/shell.js";
+import { listen, shortcuts } from "./parts/shortcuts.js";
+import * as prefs from "./prefs.js";
+import { href, route, staysHere } from "./routes.js";
+import { WINDOWS } from "./windows.js";
+
+const REFRESH_MS = 15_000;
+const root = document.getElementById("view");
+const top_ = document.getElementById("top");
+const announcer = document.getElementById("announcer");
+
+/** What every view is given. */
+class App {
+  constructor() {
+    this.namespaces = new Resource(() => this.#arrived());
+    this.gaps = new Resource(() => this.redraw());
+    this.live = new Live((type, data) => this.#heard(type, data), () => this.#connection());
+    this.view = null;
+    this.route = null;
+    this.error = null;
+    this.helping = false;
+    this.asOfMs = null;
+    this.#drawn = false;
+  }
+
+  #drawn;
+
+  /** The namespace on show: of the address, or the one that the server would choose. */
+  get namespace() {
+    return this.route?.query.namespace ?? this.fallback?.name ?? null;
+  }
+
+  /** The rolling window on show. */
+  get window() {
+    const named = this.route?.query.window;
+    return WINDOWS.includes(named) ? named : prefs.get("window");
+  }
+
+  get namespaceItem() {
+    return this.namespaces.data?.find((n) => n.name === this.namespace) ?? null;
+  }
+
+  /** Live if it has posts, else the newest replay that has. */
+  get fallback() {
+    const all = this.namespaces.data ?? [];
+    const live = all.find((n) => n.kind === "live" && n.newest_ms !== null);
+    const replays = all.filter((n) => n.kind === "replay" && n.newest_ms !== null);
+    return live ?? replays.sort((a, b) => b.created_ms - a.created_ms)[0] ?? all[0] ?? null;
+  }
+
+  /** An address in this namespace. */
+  href(parts, query = {}) {
+    const named = this.route?.query.namespace;
+    return href(parts, { namespace: named, ...query });
+  }
+
+  /** Go there; `replace` where going back should not lead here again. */
+  go(url, { replace = false, keep = false } = {}) {
+    history[replace ? "replaceState" : "pushState"](null, "", url);
+    if (keep) this.#changedQuery();
+    else this.open();
+  }
+
+  /** Say it to a screen reader. */
+  announce(text) {
+    announcer.textContent = text;
+  }
+
+  /** Show or hide the keyboard shortcuts. */
+  help(shown) {
+    this.helping = shown;
+    this.redraw();
+  }
+
+  /** Draw on the next frame, once for however many changes. */
+  redraw() {
+    if (this.#drawn) return;
+    this.#drawn = true;
+    requestAnimationFrame(() => {
+      this.#drawn = false;
+      this.draw();
+    });
+  }
+
+  draw() {
+    patch(top_, shell(this));
+    const ready = this.view !== null && this.namespaces.data !== null;
+    const title = ready ? this.view.title() : "Undertone";
+    document.title = title === "Undertone" ? title : `${title} · Undertone`;
+    root.setAttribute("aria-busy", String(!ready));
+    patch(root, this.#content(ready), this.helping && shortcuts(this));
+  }
+
+  #content(ready) {
+    if (this.error) return failure(this.error, () => location.reload());
+    if (this.namespaces.error && !this.namespaces.data) {
+      return failure(this.namespaces.error, () => this.refresh());
+    }
+    return ready ? this.view.render() : loading();
+  }
+
+  async open() {
+    const opened = (this.route = route(new URL(location.href)));
+    this.view?.close?.();
+    this.view = null;
+    this.error = null;
+    try {
+      if (!opened.load) throw new Error(`there is no page ${location.pathname}`);
+      const module = await opened.load();
+      if (this.route !== opened) return;
+      this.view = module.open(this, opened);
+    } catch (error) {
+      this.error = error;
+    }
+    this.#start();
+    this.redraw();
+  }
+
+  /** The same page, another query: the view takes it in its stride. */
+  #changedQuery() {
+    this.route = route(new URL(location.href));
+    this.view?.moved?.(this.route);
+    this.#start();
+    this.redraw();
+  }
+
+  #start() {
+    if (this.namespaces.data === null || this.namespace === null) return;
+    this.live.follow(this.namespace, this.window);
+    this.gaps.ask(address(["gaps"], { namespace: this.namespace }));
+    this.view?.start?.();
+  }
+
+  #arrived() {
+    const first = !this.live.url;
+    if (first) this.#start();
+    this.redraw();
+  }
+
+  /** Ask for everything anew. */
+  refresh() {
+    this.namespaces.ask(address(["namespaces"]));
+    if (this.namespace === null || this.namespaces.data === null) return;
+    this.gaps.ask(address(["gaps"], { namespace: this.namespace }));
+    this.view?.refresh?.();
+  }
+
+  #heard(type, data) {
+    if (type !== "operations" && data.namespace !== this.namespace) return;
+    this.asOfMs = Date.now();
+    if (type === "resync") this.refresh();
+    else this.view?.heard?.(type, data);
+    if (type === "alert") this.#tell(data.alert);
+    this.redraw();
+  }
+
+  #tell(alert) {
+    this.announce(`Alert ${alert.state}: ${alert.topic}, ${alert.rule}`);
+  }
+
+  #connection() {
+    if (this.live.state === "lost") this.announce("Connection lost, reconnecting");
+    else if (this.live.state === "live") this.announce("Connected");
+    this.redraw();
+  }
+}
+
+const app = new App();
+prefs.applyTheme();
+listen(app);
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href]");
+  if (!link || link.classList.contains("skip") || !staysHere(event, link)) return;
+  event.preventDefault();
+  app.go(link.href);
+  scrollTo(0, 0);
+  document.getElementById("main").focus({ preventScroll: true });
+});
+addEventListener("popstate", () => app.open());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.redraw());
+setInterval(() => !document.hidden && app.refresh(), REFRESH_MS);
+setInterval(() => app.live.state === "lost" && app.redraw(), 1000);
+app.open();
+app.refresh();

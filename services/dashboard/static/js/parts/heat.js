@@ -1,0 +1,57 @@
+/*
+ * Where a network looked, over the picture. The networks see the centred square of it, as 7 × 7
+ * regions; what lies outside of the square is dimmed.
+ */
+
+import { h } from "../dom.js";
+
+const SIDE = 7;
+const STRONGEST = 0.72;
+const WARM = [[255, 237, 130], [255, 145, 20], [214, 30, 20]];
+const ROWS = ["top", "middle", "bottom"];
+const COLUMNS = ["left", "middle", "right"];
+
+/** A layer to lie over the picture, as large as it. `grid`: 7 rows of 7, 0 to 1 of the greatest. */
+export function heat(key, grid, sides) {
+  const draw = (canvas) => paint(canvas, grid);
+  return h("div", { class: "heat", key, "aria-hidden": "true" },
+    h("div", { class: "heat-square", style: square(sides) },
+      h("canvas", { width: SIDE, height: SIDE, hook: { make: draw, update: draw } })));
+}
+
+/** The centred square in percent of the picture. `sides`: its width and height in pixels. */
+function square({ width, height }) {
+  const side = Math.min(width, height);
+  const percent = (part, whole) => `${(100 * part) / whole}%`;
+  return {
+    width: percent(side, width), height: percent(side, height),
+    left: percent((width - side) / 2, width), top: percent((height - side) / 2, height),
+  };
+}
+
+/** One pixel per region; the browser smooths what lies between as it enlarges them. */
+function paint(canvas, grid) {
+  const context = canvas.getContext("2d");
+  const pixels = context.createImageData(SIDE, SIDE);
+  grid.flat().forEach((weight, i) => {
+    pixels.data.set([...warmth(weight), Math.round(255 * STRONGEST * weight)], 4 * i);
+  });
+  context.putImageData(pixels, 0, 0);
+}
+
+/** From yellow to deep red. */
+function warmth(weight) {
+  const at = Math.max(0, Math.min(1, weight)) * (WARM.length - 1);
+  const low = Math.min(WARM.length - 2, Math.floor(at));
+  return WARM[low].map((c, i) => Math.round(c + (WARM[low + 1][i] - c) * (at - low)));
+}
+
+/** "mostly at the top left": the same for who does not see it. */
+export function whereIn(grid) {
+  const flat = grid.flat();
+  const most = flat.indexOf(Math.max(...flat));
+  if (!(flat[most] > 0)) return "nowhere in particular";
+  const [row, column] = [Math.floor(most / SIDE), most % SIDE].map((n) => Math.floor((3 * n) / SIDE));
+  if (row === 1 && column === 1) return "mostly in the middle";
+  return `mostly at the ${[ROWS[row], COLUMNS[column]].filter((name) => name !== "middle").join(" ")}`;
+}
