@@ -20,6 +20,7 @@ from services.alerts.notify.reach import Reach
 PATH: Final = "/api/v2/alerts"
 RESEND_S: Final = 300.0
 LASTS_MS: Final = 3_600_000
+BRIEFLY_MS: Final = 120_000
 NAMES: Final = {
     "negative_share": "UndertoneNegativeShare",
     "negative_volume": "UndertoneNegativeVolume",
@@ -62,7 +63,8 @@ def alert(message: Message, now_ms: int) -> dict[str, Any]:
     """A `postableAlert`. Times are of the posts, except for the end of what is still open."""
     raised = message.event.alert
     over_ms = raised.resolved_ms if raised.resolved_ms is not None else raised.changed_ms
-    ends_ms = min(over_ms, now_ms) if raised.state == "resolved" else now_ms + LASTS_MS
+    lasts_ms = BRIEFLY_MS if message.brief else LASTS_MS
+    ends_ms = min(over_ms, now_ms) if raised.state == "resolved" else now_ms + lasts_ms
     found = {
         "labels": _labels(message),
         "annotations": _annotations(message),

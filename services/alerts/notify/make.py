@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from services.settings import Settings
 
-NAMES: Final = ("terminal", "slack", "discord", "webhook", "alertmanager", "email", "grafana")
-"""Everyone that a rule may name in `tell`."""
 TOGETHER: Final = (
     ("webhook_url", "webhook_secret"),
     ("alertmanager_user", "alertmanager_password"),
@@ -89,6 +87,20 @@ def _each(settings: Settings, reach: Reach, clock_ms: Clock) -> Iterator[Receive
         yield Alertmanager(settings.alertmanager_url, reach, clock_ms, user, password)
     if settings.smtp_host:
         yield _email(settings, reach, clock_ms)
+    if settings.grafana_url:
+        yield _grafana(settings, reach)
+
+
+def _grafana(settings: Settings, reach: Reach) -> Receiver:
+    from services.alerts.notify.grafana import GrafanaMarks
+    from services.grafana import Grafana
+
+    token = _open(settings.grafana_token)
+    ca_file = settings.grafana_ca_file or settings.notify_ca_file
+    client = Grafana(
+        settings.grafana_url or "", token, ca_file=ca_file, timeout_s=settings.notify_timeout_s
+    )
+    return GrafanaMarks(client, reach)
 
 
 def _email(settings: Settings, reach: Reach, clock_ms: Clock) -> Receiver:

@@ -76,6 +76,7 @@ class Message:
     `title` is one line that stands alone; `text` a paragraph: what happened, how bad, since
     when, why. `picture` is a JPEG (the heaviest post's picture under its heat map), or None,
     and `picture_alt` says what it shows. `link` is the moment on the dashboard, or empty.
+    `brief`: a trial, which a receiver that keeps alerts open ends by itself within minutes.
     """
 
     event: AlertEvent
@@ -86,6 +87,7 @@ class Message:
     picture: bytes | None = None
     picture_alt: str = ""
     link: str = ""
+    brief: bool = False
 
     @property
     def key(self) -> str:
