@@ -1,6 +1,6 @@
 /* The page: what is open, which namespace it shows, and who is told when something moves. */
 
-import { Resource, address } from "./api.js";
+import { Away, Refused, Resource, address } from "./api.js";
 import { patch } from "./dom.js";
 import { Live } from "./live.js";
 import { failure, loading } from "./parts/notices.js";
@@ -25,7 +25,6 @@ class App {
     this.route = null;
     this.error = null;
     this.helping = false;
-    this.asOfMs = null;
     this.#drawn = false;
   }
 
@@ -98,26 +97,19 @@ class App {
   }
 
   #content(ready) {
-    if (this.error) return failure(this.error, () => location.reload());
+    if (this.error) return failure(this.error);
     if (this.namespaces.error && !this.namespaces.data) {
       return failure(this.namespaces.error, () => this.refresh());
     }
     return ready ? this.view.render() : loading();
   }
 
-  async open() {
-    const opened = (this.route = route(new URL(location.href)));
+  /** Show what the address says. */
+  open() {
+    this.route = route(new URL(location.href));
     this.view?.close?.();
-    this.view = null;
-    this.error = null;
-    try {
-      if (!opened.load) throw new Error(`there is no page ${location.pathname}`);
-      const module = await opened.load();
-      if (this.route !== opened) return;
-      this.view = module.open(this, opened);
-    } catch (error) {
-      this.error = error;
-    }
+    this.view = this.route.view?.open(this, this.route) ?? null;
+    this.error = this.view ? null : new Refused(404, "", `there is no page ${location.pathname}`);
     this.#start();
     this.redraw();
   }
@@ -132,14 +124,15 @@ class App {
 
   #start() {
     if (this.namespaces.data === null || this.namespace === null) return;
-    this.live.follow(this.namespace, this.window);
+    this.live.follow({ namespace: this.namespace, window: this.window, topic: this.view?.topic });
     this.gaps.ask(address(["gaps"], { namespace: this.namespace }));
     this.view?.start?.();
   }
 
+  /** The question that is asked all the time also tells whether anybody is there. */
   #arrived() {
-    const first = !this.live.url;
-    if (first) this.#start();
+    if (this.namespaces.error instanceof Away) this.live.doubt();
+    else if (!this.live.url) this.#start();
     this.redraw();
   }
 
@@ -152,9 +145,9 @@ class App {
   }
 
   #heard(type, data) {
-    if (type !== "operations" && data.namespace !== this.namespace) return;
-    this.asOfMs = Date.now();
+    if (data.namespace !== this.namespace) return;
     if (type === "resync") this.refresh();
+    else if (type === "trouble") this.live.trouble(data.reason);
     else this.view?.heard?.(type, data);
     if (type === "alert") this.#tell(data.alert);
     this.redraw();

@@ -1,40 +1,50 @@
 /*
  * Live events of one namespace. The browser reconnects an event stream by itself, but gives up on
- * an HTTP error and never notices a connection that has gone silent; here both are mended.
+ * an HTTP error and does not notice a line that has gone dead; here both are mended.
  */
 
 import { address } from "./api.js";
 
-const SILENT_MS = 20_000;
 const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 10_000;
-const EVENTS = ["figures", "alert", "operations", "resync"];
+const LONGEST_RETRY_MS = 8_000;
+const EVENTS = ["figures", "alert", "resync", "trouble"];
 
 export class Live {
   #source = null;
   #retry = null;
   #tries = 0;
-  #watchdog = null;
 
   /** `heard(type, data)` for each event; `changed()` when `state` did. */
   constructor(heard, changed) {
     this.heard = heard;
     this.changed = changed;
+    /** "connecting", "live", "lost", or "trouble": connected, but the server lacks its store. */
     this.state = "connecting";
+    this.reason = "";
     this.lastMs = null;
-    addEventListener("online", () => this.#reopen());
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && this.state !== "live") this.#reopen();
-    });
+    addEventListener("online", () => this.doubt());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
   }
 
-  /** Follow this namespace and window from now on. */
-  follow(namespace, window) {
-    const url = address(["events"], { namespace, window });
+  /** Follow these figures from now on; `topic`: of this one alone. */
+  follow(what) {
+    const url = address(["events"], what);
     if (url === this.url) return;
     this.url = url;
     this.#tries = 0;
     this.#open();
+  }
+
+  /** Something else found the server away: don't believe the open line. */
+  doubt() {
+    if (!this.url || this.state === "lost") return;
+    this.#lost(this.#source, true);
+  }
+
+  /** Connected, but the figures stand still. */
+  trouble(reason) {
+    this.reason = reason;
+    this.#become("trouble");
   }
 
   #open() {
@@ -43,34 +53,33 @@ export class Live {
     const source = (this.#source = new EventSource(this.url));
     source.onopen = () => this.#alive();
     source.onerror = () => this.#lost(source);
-    for (const type of [...EVENTS, "message", "ping"]) {
+    for (const type of EVENTS) {
       source.addEventListener(type, (event) => {
         this.#alive();
-        if (EVENTS.includes(type)) this.heard(type, JSON.parse(event.data));
+        this.heard(type, JSON.parse(event.data));
       });
     }
-  }
-
-  #reopen() {
-    if (this.url && this.state !== "live") this.#open();
   }
 
   #alive() {
     this.lastMs = Date.now();
     this.#tries = 0;
-    clearTimeout(this.#watchdog);
-    this.#watchdog = setTimeout(() => this.#lost(this.#source, true), SILENT_MS);
     this.#become("live");
   }
 
-  #lost(source, silent = false) {
+  #lost(source, reopen = false) {
     if (source !== this.#source) return;
     this.#become("lost");
-    if (!silent && source.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    if (!reopen && source.readyState !== EventSource.CLOSED) return; // it tries again by itself
     source.close();
     const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#tries++);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#open(), wait * (0.75 + Math.random() / 2));
+  }
+
+  /** The reader is back and should not wait out a long pause. */
+  #hurry() {
+    if (this.url && this.state === "lost") this.#open();
   }
 
   #become(state) {

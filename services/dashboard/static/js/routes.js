@@ -1,18 +1,18 @@
-/* Which address shows what. Views are fetched when they are first opened. */
+/* Which address shows what. */
 
-const VIEWS = {
-  "": () => import("./views/overview.js"),
-  topic: () => import("./views/topic.js"),
-  post: () => import("./views/post.js"),
-  alerts: () => import("./views/alerts.js"),
-  operations: () => import("./views/operations.js"),
-};
+import * as alerts from "./views/alerts.js";
+import * as operations from "./views/operations.js";
+import * as overview from "./views/overview.js";
+import * as post from "./views/post.js";
+import * as topic from "./views/topic.js";
 
-/** `{name, load, parts, query}` of an address; `load` is undefined where there is no such page. */
+const VIEWS = { "": overview, topic, post, alerts, operations };
+
+/** `{name, view, parts, query}` of an address; `view` is undefined where there is no such page. */
 export function route(url) {
   const [name, ...parts] = url.pathname.split("/").filter(Boolean).map(decode);
   const query = Object.fromEntries(url.searchParams);
-  return { name: name ?? "", load: VIEWS[name ?? ""], parts, query };
+  return { name: name ?? "", view: VIEWS[name ?? ""], parts, query };
 }
 
 /** The address of a page. Empty values of `query` are left out. */

@@ -29,7 +29,8 @@ function clockLabels(_plot, ticks, _axis, _space, step) {
 
 /** The x axis. `base`: count from this moment instead of showing the clock. */
 export function timeAxis(colours, base) {
-  const labels = (plot, ticks) => ticks.map((ms) => elapsed(ms - base));
+  const labels = (plot, ticks, axis, space, step) => ticks.map((ms) =>
+    step < MINUTE ? elapsed(ms - base) : sinceStart(ms - base));
   return {
     stroke: colours["ink-3"], font: FONT, gap: 4, size: base === null ? 42 : 28, space: 84,
     grid: { show: false }, ticks: { stroke: colours.line, width: 1, size: 4 },
@@ -37,6 +38,15 @@ export function timeAxis(colours, base) {
     ...(base === null ? {} : { splits: (plot, i, from, to, step) => fromBase(base, from, to, step) }),
     values: base === null ? clockLabels : labels,
   };
+}
+
+/** "+1h30" rather than "+1:30:00", where seconds don't matter. */
+function sinceStart(ms) {
+  const minutes = Math.round(Math.abs(ms) / MINUTE);
+  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
+  const sign = ms < 0 ? "−" : "+";
+  if (!hours) return `${sign}${rest} min`;
+  return rest ? `${sign}${hours}h${String(rest).padStart(2, "0")}` : `${sign}${hours} h`;
 }
 
 function fromBase(base, from, to, step) {

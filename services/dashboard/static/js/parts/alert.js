@@ -87,8 +87,8 @@ export class Alerts {
       h("ul", { class: "facts" }, facts(alert, why).map((fact, i) => h("li", { key: i }, fact))),
       why.phrases.length > 0 && h("p", null, "Rising: ", why.phrases.map((phrase) =>
         h("span", { class: "chip", key: phrase.text }, h("bdi", null, phrase.text)))),
-      why.examples.length > 0 && h("ul", { class: "posts" },
-        why.examples.map((post) => postItem(this.app, { post }, alert.namespace))));
+      why.posts_kept.length > 0 && h("ul", { class: "posts" },
+        why.posts_kept.map((post) => postItem(this.app, { post }, alert.namespace))));
   }
 }
 
@@ -99,7 +99,7 @@ function facts(alert, why) {
     `Rarity: ${rarity(alert)}`,
     alert.peak_observed !== alert.observed && ["Worst: ", show(alert.peak_observed), " at ", when(alert.peak_ms)],
     why.cascade && `A cascade: ${why.cascade}`,
-    why.repost_share !== null && `${share(why.repost_share)} are reposts; the busiest author wrote ${share(why.top_author_share)}`,
+    `${share(why.repost_share)} are reposts; the busiest author wrote ${share(why.top_author_share)}`,
   ].filter(Boolean);
 }
 

@@ -6,6 +6,7 @@
 import { h } from "../dom.js";
 
 const SIDE = 7;
+const FINE = 84;
 const STRONGEST = 0.72;
 const WARM = [[255, 237, 130], [255, 145, 20], [214, 30, 20]];
 const ROWS = ["top", "middle", "bottom"];
@@ -16,7 +17,7 @@ export function heat(key, grid, sides) {
   const draw = (canvas) => paint(canvas, grid);
   return h("div", { class: "heat", key, "aria-hidden": "true" },
     h("div", { class: "heat-square", style: square(sides) },
-      h("canvas", { width: SIDE, height: SIDE, hook: { make: draw, update: draw } })));
+      h("canvas", { width: FINE, height: FINE, hook: { make: draw, update: draw } })));
 }
 
 /** The centred square in percent of the picture. `sides`: its width and height in pixels. */
@@ -29,14 +30,27 @@ function square({ width, height }) {
   };
 }
 
-/** One pixel per region; the browser smooths what lies between as it enlarges them. */
 function paint(canvas, grid) {
   const context = canvas.getContext("2d");
-  const pixels = context.createImageData(SIDE, SIDE);
-  grid.flat().forEach((weight, i) => {
+  const pixels = context.createImageData(FINE, FINE);
+  for (let i = 0; i < FINE * FINE; i++) {
+    const weight = between(grid, Math.floor(i / FINE), i % FINE);
     pixels.data.set([...warmth(weight), Math.round(255 * STRONGEST * weight)], 4 * i);
-  });
+  }
   context.putImageData(pixels, 0, 0);
+}
+
+/** The weight at a fine pixel, smooth between the middles of four regions. */
+function between(grid, row, column) {
+  const place = (n) => {
+    const at = Math.max(0, Math.min(SIDE - 1, ((n + 0.5) * SIDE) / FINE - 0.5));
+    const low = Math.min(SIDE - 2, Math.floor(at));
+    const part = at - low;
+    return [low, part * part * (3 - 2 * part)];
+  };
+  const [[y, down], [x, right]] = [place(row), place(column)];
+  const along = (line) => line[x] + (line[x + 1] - line[x]) * right;
+  return along(grid[y]) + (along(grid[y + 1]) - along(grid[y])) * down;
 }
 
 /** From yellow to deep red. */

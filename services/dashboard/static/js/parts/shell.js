@@ -63,13 +63,15 @@ function elsewhere(app, namespace) {
 
 const STATES = {
   connecting: ["Connecting", "waiting"], live: ["Live", "good"], lost: ["Connection lost", "bad"],
+  trouble: ["Store away", "bad"],
 };
 
 function connection(app) {
   const { state, lastMs } = app.live;
-  const over = state === "live" && app.namespaceItem?.ended;
-  const [text, look] = over ? ["Replay over", "calm"] : STATES[state];
-  const asOf = state === "lost" && lastMs
+  const item = app.namespaceItem;
+  const [text, look] = state === "live" && item?.kind === "replay"
+    ? (item.ended ? ["Replay over", "calm"] : ["Replaying", "good"]) : STATES[state];
+  const asOf = look === "bad" && lastMs
     ? h("span", { class: "as-of" }, `data as of ${moment(lastMs, { withSeconds: true })}`) : null;
   return h("div", { class: classes("connection", look), title: hint(app, state) },
     h("span", { class: "dot", "aria-hidden": "true" }), h("span", null, text), asOf);
@@ -77,6 +79,7 @@ function connection(app) {
 
 function hint(app, state) {
   if (state === "lost") return "The page reconnects by itself; nothing is lost";
+  if (state === "trouble") return `${app.live.reason}. Figures come back by themselves`;
   const n = app.namespaces.data?.length ?? 0;
   return `Figures update by themselves; ${plural(n, "namespace")}`;
 }

@@ -2,7 +2,7 @@
 
 import { scoreChart, volumeChart } from "../chart/series.js";
 import { classes, h } from "../dom.js";
-import { brief, count, plural, share, span, when } from "../format.js";
+import { brief, count, fineShare, plural, share, span, when } from "../format.js";
 import { sumsOf } from "../sums.js";
 import { WINDOWS, nameOf } from "../windows.js";
 import { figure, panel, segmented, table } from "./controls.js";
@@ -115,21 +115,21 @@ export function alerts(list, opened) {
 export function phrases(resource) {
   const found = resource.data;
   const note = found && `of ${plural(found.sampled, "post")} looked at, against ${count(found.sampled_before)} before`;
-  return panel({ title: "Rising words and hashtags", key: "phrases", note },
+  return panel({ title: "Rising words and hashtags", key: "phrases", extra: "phrases-panel", note },
     resource.error ? h("p", { class: "note" }, `Not to be had: ${resource.error.message}.`)
       : found === null ? waiting()
-        : found.phrases.length ? rising(found)
+        : found.phrases.length ? rising(found.phrases)
           : h("p", { class: "note" }, "Nothing stands out against the time before."));
 }
 
-function rising({ phrases: list, sampled }) {
+function rising(list) {
   const most = Math.max(...list.map((phrase) => phrase.now));
   return h("ul", { class: "phrases" }, list.map((phrase) => h("li", { key: phrase.text },
     h("bdi", { class: "phrase" }, phrase.text),
     h("span", { class: "phrase-bar", "aria-hidden": "true" },
       h("span", { style: { width: `${(100 * phrase.now) / most}%` } })),
-    h("span", { class: "phrase-now", title: `${share(phrase.now / sampled)} of the posts looked at` },
-      plural(phrase.now, "post")),
+    h("span", { class: "phrase-now", title: `${fineShare(phrase.before)} in the time before` },
+      `${fineShare(phrase.now)} of posts`),
     h("span", { class: classes("phrase-ratio", !phrase.before && "new") },
       phrase.before ? `×${phrase.ratio < 10 ? phrase.ratio.toFixed(1) : Math.round(phrase.ratio)}` : "new"))));
 }

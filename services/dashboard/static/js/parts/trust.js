@@ -5,15 +5,16 @@ import { brief, duration, plural, share, when } from "../format.js";
 import { icon } from "./icons.js";
 
 const LAGGING_MS = 180_000;
-const NOTABLE = 0.05;
 /** From this share of posts on, a lack is worth a colour. */
+const NOTABLE = 0.05;
 
 /** The strip of the namespace on show. */
 export function trust(app) {
   const item = app.namespaceItem;
   if (!item) return h("div", { class: "trust", key: "trust" });
-  const quality = app.gaps.data?.quality ?? null;
-  const gaps = (app.gaps.data?.gaps ?? []).filter((gap) => !gap.filled);
+  const told = app.gaps.data?.namespace === app.namespace ? app.gaps.data : null;
+  const quality = told?.quality ?? null;
+  const gaps = (told?.gaps ?? []).filter((gap) => !gap.filled);
   const facts = [complete(item), missed(app, gaps), ...(quality ? lacks(quality) : [])];
   const worries = facts.filter((fact) => fact?.worry);
   return h("section", { class: "trust", key: "trust", "aria-label": "Data quality" },

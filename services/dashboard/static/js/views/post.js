@@ -135,7 +135,7 @@ class Post {
   }
 
   #words(post) {
-    const heaviest = [...post.words].sort((a, b) => b[this.network] - a[this.network]).slice(0, NAMED)
+    const heaviest = post.words.filter(({ text }) => /[\p{L}\p{N}]/u.test(text)).sort((a, b) => b[this.network] - a[this.network]).slice(0, NAMED)
       .filter((word) => word[this.network] > 0);
     return panel({
       title: "Words", key: "words",
@@ -169,6 +169,7 @@ class Post {
 
   #facts(post) {
     const original = web(post.url);
+    const lacks = flags({ ...post, kind: "" });
     const row = (name, value) => h("div", { key: name }, h("dt", null, name), h("dd", null, value));
     return panel({ title: "Where it is from", key: "facts" },
       h("dl", { class: "pairs" },
@@ -176,7 +177,7 @@ class Post {
         row("Author", h("bdi", { class: "stranger" }, post.author_name || post.author || "unknown")),
         row("Language", [h("bdi", null, post.lang || "unknown"), post.unseen_language && " (the networks were not trained on it)"]),
         row("Kind", post.kind), row("Topic", h("bdi", null, post.topic))),
-      flags(post).length > 0 && h("p", { class: "post-foot" }, flags(post)),
+      lacks.length > 0 && h("p", { class: "post-foot" }, lacks),
       original && h("a", {
         class: "button", href: original, target: "_blank", rel: "noopener noreferrer", referrerpolicy: "no-referrer",
       }, "Open the original", icon("external"), h("span", { class: "visually-hidden" }, "(new tab)")));

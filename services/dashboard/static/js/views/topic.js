@@ -197,7 +197,8 @@ class Topic {
       parts.figures(series),
       this.compared ? this.#sideBySide(series) : this.#charts(series, this.detail.data, null),
       h("div", { class: "topic-side", key: "side" },
-        parts.windows(this.detail.data), parts.alerts(series.alerts, this.alerts), parts.phrases(this.phrases)),
+        parts.windows(this.detail.data), parts.alerts(series.alerts, this.alerts)),
+      parts.phrases(this.phrases),
       parts.posts(this.app, this.posts, this.onlyDiffering, (only) => {
         this.onlyDiffering = only;
         this.app.redraw();
