@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from services import pipeline
+from services.dashboard.app import Options
 from services.dashboard.backend import Backend
 from services.dashboard.server import Address, DashboardServer, refuse_to_be_open
+from services.errors import UsageError
+from services.phrases import own_words
 from services.settings import Settings
+from services.topics import load_topics
 
 
 def serve_dashboard(
@@ -23,9 +28,19 @@ def serve_dashboard(
     store = pipeline.make_store(settings)
     stack.callback(store.close)
     backend = Backend(store, live=settings.namespace, clock_ms=pipeline.clock_ms)
-    address = Address(
-        settings.dashboard_host, settings.dashboard_port, settings.dashboard_url, or_next_port
-    )
-    server = DashboardServer(backend, address, secret)
+    address = Address(settings.dashboard_host, settings.dashboard_port, or_next_port)
+    options = Options(address.host, settings.dashboard_url, secret, own_words=_own_words(settings))
+    server = DashboardServer(backend, address, options)
     stack.callback(server.close)
     return server
+
+
+def _own_words(settings: Settings) -> Callable[[str], frozenset[str]]:
+    """Words that each topic's query asks for. A dashboard may stand where no topics file is, and
+    then knows of none."""
+    try:
+        topics = load_topics(settings.topics_file)
+    except UsageError:
+        return lambda _: frozenset()
+    words = {topic.name: own_words(topic.tree) for topic in topics}
+    return lambda topic: words.get(topic, frozenset())

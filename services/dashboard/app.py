@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.types import ASGIApp
 
-from services.dashboard import figures, live, login, problems
+from services.dashboard import figures, live, login, operations, posts, problems, raised
 from services.dashboard.answers import answer
 from services.dashboard.backend import Backend
 from services.dashboard.files import Files
@@ -31,6 +31,8 @@ class Options:
     url: str = ""
     """By which people know it, where that is another address."""
     token: str | None = None
+    pictures: posts.Pictures | None = None
+    own_words: posts.OwnWords = lambda _: frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,12 @@ def create_app(
         redoc_url=None,
     )
     problems.handle(app)
+    problems.document(app)
     api = APIRouter(prefix=BASE)
     api.include_router(figures.routes(backend, watches))
+    api.include_router(posts.routes(backend, options.pictures, options.own_words))
+    api.include_router(raised.routes(backend))
+    api.include_router(operations.routes(backend, watches))
     api.include_router(live.routes(watches))
     app.include_router(api)
     app.include_router(login.routes(keeper, options.url))

@@ -20,8 +20,14 @@ def routes(watches: Watches) -> APIRouter:
 
     @router.get(
         "/events",
-        response_class=EventStream,
-        responses={200: {"model": _MODELS, "description": "Server-sent events"}},
+        response_class=Response,
+        responses={
+            200: {
+                "model": _MODELS,
+                "content": {"text/event-stream": {}},
+                "description": "Server-sent events; `data` is one of these documents.",
+            }
+        },
     )
     async def events(
         namespace: Namespace = None,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from services.dashboard.schemas import Problem
 from services.errors import Unavailable
 
 MEDIA = "application/problem+json"
@@ -65,6 +67,29 @@ def handle(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def broken(_: Request, error: Exception) -> Response:
         return problem(500, f"{type(error).__name__}: this is our fault; the log has more")
+
+
+def document(app: FastAPI) -> None:
+    """The API's description tells of problems, not of FastAPI's own form of errors."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            described = made()
+            schemas = described["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            schemas["Problem"] = Problem.model_json_schema()
+            reference = {"schema": {"$ref": "#/components/schemas/Problem"}}
+            said = {"description": "What is wrong", "content": {MEDIA: reference}}
+            for path in described["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+                    operation["responses"]["default"] = said
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _mistake(place: tuple[int | str, ...], message: str) -> str:

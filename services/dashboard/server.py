@@ -32,8 +32,6 @@ class Address:
     host: str
     port: int
     """0: any free one."""
-    url: str = ""
-    """By which people know the server, where that is another address."""
     or_next: bool = False
     """Where the port is taken, take the next free one."""
 
@@ -41,12 +39,10 @@ class Address:
 class DashboardServer:
     """Serves until closed. `UsageError` where it can't or must not listen there."""
 
-    def __init__(self, backend: Backend, address: Address, token: str | None = None) -> None:
-        refuse_to_be_open(address.host, token)
+    def __init__(self, backend: Backend, address: Address, options: Options) -> None:
+        refuse_to_be_open(address.host, options.token)
         self._backend = backend
-        self._application: Application = create_app(
-            backend, Options(address.host, address.url, token)
-        )
+        self._application: Application = create_app(backend, options)
         self._socket = listen(address)
         self.port: int = self._socket.getsockname()[1]
         self._host = address.host
