@@ -93,6 +93,17 @@ class Grafana:
         with self._calls("read dashboards"):
             return self._found(lambda: self._face.dashboard.get_dashboard(uid))
 
+    def newest_version(self, uid: str) -> Json:
+        """Of a dashboard's history: `version`, `message`, `createdBy`, `created`; empty where
+        none is kept."""
+        with self._calls("read a dashboard's history"):
+            answer = self._found(
+                lambda: self._api.GET(f"/dashboards/uid/{quote(uid)}/versions?limit=1")
+            )
+        # A list until Grafana 11.2, then an object that holds one.
+        versions = answer.get("versions", []) if isinstance(answer, dict) else answer
+        return dict(max(versions or [{}], key=lambda one: one.get("version", 0)))
+
     def marks(self, tags: Sequence[str]) -> list[Json]:
         """Annotations of the organisation that carry all of `tags`."""
         with self._calls("read annotations"):
@@ -211,8 +222,8 @@ def _message(response: Any) -> str:
 def _reason(error: BaseException) -> str:
     """The innermost cause: the outer ones quote it, and addresses, at length."""
     inner: BaseException = error
-    while inner.args and isinstance(inner.args[0], BaseException):
-        inner = inner.args[0]
+    while inner.args and isinstance(inner.args[-1], BaseException):
+        inner = inner.args[-1]
     reason = getattr(inner, "reason", None)
     if isinstance(reason, BaseException):
         return _reason(reason)

@@ -1,4 +1,4 @@
-"""PromQL that several panels need, over the interval that Grafana finds right for the time shown."""
+"""PromQL that several panels need, over the interval that suits the time shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def rate(counter: str) -> str:
 
 def quantile(share: float, histogram: str = "undertone_scored_seconds", by: str = "") -> str:
     labels = f"le, {by}" if by else "le"
-    return f"histogramquantile({share}, sum by ({labels}) ({rate(histogram + '_bucket')}))"
+    return f"histogram_quantile({share}, sum by ({labels}) ({rate(histogram + '_bucket')}))"
 
 
 def mean(histogram: str, by: str = "") -> str:
