@@ -43,20 +43,38 @@ class Feeder(Protocol):
     def close(self) -> None: ...
 
 
+class Hop(Protocol):
+    """What stands behind inference, as the runner drives it; `services.stream.worker.Worker` is
+    one."""
+
+    def step(self, timeout_s: float = 0.0) -> bool:
+        """Do some of what there is to do, waiting for `timeout_s`; whether there was any."""
+
+    def behind(self) -> int:
+        """How much there is to do, in whatever measure; 0 for nothing."""
+
+    def run_dry(self) -> None:
+        """Do all of it."""
+
+    def health(self) -> Mapping[str, Any]: ...
+
+    def close(self) -> None: ...
+
+
 class Embedded:
-    """Runs ingest, inference and aggregation until all sources are through or `stop` is set."""
+    """All hops, until every source is through or `stop` is set."""
 
     def __init__(
         self,
         feeders: Sequence[Feeder],
         inference: Worker,
-        downstream: Sequence[Worker],
+        downstream: Sequence[Hop],
         *,
         checkpoint_s: float = CHECKPOINT_S,
         clock: Callable[[], float] = time.monotonic,
         progress: Callable[[], None] = lambda: None,
     ) -> None:
-        """`downstream` read the scores: aggregation, and whoever taps them.
+        """`downstream` read the scores or what comes of them: taps, aggregation, alerts.
 
         `progress` is called about as often as anything moves; it must be cheap.
         """
@@ -119,7 +137,7 @@ class Embedded:
 
     def _checkpoint(self) -> None:
         """`Unavailable` where the places can't be saved; they stay where they were."""
-        hops = (self._inference, *self._downstream)
+        hops: tuple[Hop, ...] = (self._inference, *self._downstream)
         while any(hop.behind() for hop in hops):  # again: one may wait for room in the next
             for hop in hops:
                 hop.run_dry()

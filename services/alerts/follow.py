@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from zlib import crc32
 
-import msgspec
-
 from services import metrics
-from services.alerts.detector import Bank
-from services.alerts.detector_types import MINUTE_MS
+from services.alerts import detector
+from services.alerts.detector_types import MINUTE_MS, Minute
 from services.alerts.engine import Change, Engine
 from services.alerts.gaps import Everything, Gaps
 from services.alerts.minutes import Minutes, Panes
+from services.alerts.reading import Detector
 from services.alerts.thresholds import Thresholds
 from services.store import schema
 from services.store.alerts import (
@@ -51,6 +50,25 @@ Explain = Callable[[str, Alert, int, int], Explanation]
 """Takes namespace, alert, and the window [start_ms, end_ms) that it is about."""
 
 
+class Bank(Detector, Protocol):
+    """What is asked of `services.alerts.detector.Bank`, which says what is meant."""
+
+    def add(self, topic: str, state: bytes | None = None) -> None: ...
+
+    def step(
+        self, end_ms: int, panes: Mapping[str, Minute], missing: Container[str] = ()
+    ) -> None: ...
+
+    def hold(self, topic: str, held: bool) -> None: ...
+
+    def dump(self, topic: str) -> bytes: ...
+
+
+def make_bank() -> Bank:
+    """The detector that ships."""
+    return detector.Bank()
+
+
 def unexplained(namespace: str, alert: Alert, start_ms: int, end_ms: int) -> Explanation:  # noqa: ARG001
     """Where nobody explains."""
     return alert.explanation
@@ -67,6 +85,7 @@ class Wiring:
 
     alerts: Alerts
     explain: Explain = unexplained
+    make_bank: Callable[[], Bank] = make_bank
     told: Callable[[str], tuple[str, ...]] = nobody
     """The receivers that are told in a namespace."""
 
@@ -93,7 +112,7 @@ class Follower:
         judged = wiring.alerts.judged(namespace)
         self._stored, self._silent_ms = judged.evaluated_ms, judged.silent_ms
         self._heard_ms = judged.heard_ms
-        self._bank, self._thresholds = Bank(), Thresholds(rules)
+        self._bank, self._thresholds = wiring.make_bank(), Thresholds(rules)
         self._engine = Engine(namespace, rules, wiring.alerts.newest(namespace))
         if judged.evaluated_ms is None:
             first = minutes.first_ms()
@@ -228,7 +247,7 @@ class Follower:
         ours = {topic: held for topic, held in states.items() if topic in self._rules}
         try:
             for topic, (_, state) in list(ours.items())[:1]:
-                Bank().add(topic, state)
+                self._wiring.make_bank().add(topic, state)
         except ValueError:
             log.warning("%s: the detector is a new one; it learns the week anew", self._namespace)
             return {}
@@ -257,13 +276,3 @@ class Follower:
             alert = outgoing.event.alert
             if outgoing.event.kind != RESOLVED:
                 metrics.ALERTS_RAISED.labels(alert.rule, alert.severity).inc()
-
-
-def dump_rules(rules: Rules) -> bytes:
-    """As JSON, for the store."""
-    return msgspec.json.encode({topic: tuple(given) for topic, given in rules.items() if given})
-
-
-def load_rules(data: bytes) -> dict[str, tuple[Rule, ...]]:
-    """What `dump_rules` made."""
-    return msgspec.json.decode(data, type=dict[str, tuple[Rule, ...]])

@@ -22,7 +22,6 @@ from services.alerts.gaps import Gaps
 from services.alerts.minutes import Minutes
 from services.errors import Rewound, Unavailable
 from services.store import sources
-from services.store.alerts import evaluated
 from services.store.reader import Reader
 from services.store.store import Store
 from services.stream.attempts import Attempts, Backoff, Later
@@ -30,6 +29,7 @@ from services.stream.attempts import Attempts, Backoff, Later
 log = logging.getLogger(__name__)
 
 STAGE = "alerts"
+LEASE_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Options:
     live: str = "live"
     namespaces: tuple[str, ...] | None = None
     """Those to judge; None: all."""
-    lease_ms: int = 10_000
+    lease_ms: int = LEASE_MS
     """Who has not been heard of for so long is replaced."""
     poll_s: float = 0.25
     settled_s: float = 10.0
@@ -130,7 +130,7 @@ class AlertHop:
         """Minutes that are closed and not judged. What another process holds is its own."""
         try:
             names = self._names()
-            reached = evaluated(self._store, names)
+            reached = self._wiring.alerts.evaluated(names)
             late = [self._late(name, reached[name]) for name in names]
         except Unavailable:
             return 1

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from services.cli import dashboard, hops, keep, look
+from services.cli import alerts, dashboard, hops, keep, look
 from services.cli.common import State
 from services.errors import Unavailable, UsageError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 hops.register(app)
+alerts.register(app)
 look.register(app)
 dashboard.register(app)
 keep.register(app)

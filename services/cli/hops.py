@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.cli.common import Topics, pipeline, settings_of, stop_on_signal
+from services.cli.dashboard import Along, NoDashboard, Open, Stay, say, serve_along, show
 from services.errors import BadRecord, UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command("ingest")(ingest)
     app.command("infer")(infer)
     app.command("aggregate")(aggregate)
+    app.command("alert")(alert)
 
 
 def replay(
@@ -58,6 +60,9 @@ def replay(
         Path | None,
         typer.Option(help="Write each scored post here, a JSON line each.", show_default=False),
     ] = None,
+    no_dashboard: NoDashboard = False,
+    stay: Stay = False,
+    open_browser: Open = False,
 ) -> None:
     """Replay ARCHIVES in event-time order, and show the sentiment per topic.
 
@@ -82,7 +87,8 @@ def replay(
         report=report,
         scores=scores,
     )
-    raise typer.Exit(run(settings, request))
+    along = pipeline().is_embedded(settings) and not no_dashboard
+    raise typer.Exit(run(settings, request, Along(along, stay, open_browser)))
 
 
 def _speed(text: str) -> float | None:
@@ -117,6 +123,8 @@ def run(
     ],
     topics: Topics = None,
     window: Annotated[str, typer.Option(help="What is shown: 1m, 5m, 15m, 1h, 24h.")] = "5m",
+    no_dashboard: NoDashboard = False,
+    open_browser: Open = False,
 ) -> None:
     """Watch live posts: all hops in this process, no server to install. Ctrl-C ends it.
 
@@ -128,7 +136,13 @@ def run(
     settings = settings_of(context, topics_file=topics)
     if not pipeline().is_embedded(settings):
         raise UsageError("run has all hops in one process; on Kafka: undertone ingest, infer, ...")
-    with stop_on_signal() as stop, LiveTable(settings.namespace, window) as table:
+    with stop_on_signal() as stop, ExitStack() as stack:
+        if not no_dashboard:
+            url = serve_along(settings, stack)
+            say(f"Dashboard: {url}")
+            if open_browser:
+                show(url)
+        table = stack.enter_context(LiveTable(settings.namespace, window))
         live.run(settings, source, settings.topics_file, stop, table.update)
 
 
@@ -170,6 +184,27 @@ def aggregate(context: typer.Context) -> None:
         streams = stack.enter_context(closing(pipeline().make_streams(settings)))
         store = stack.enter_context(closing(pipeline().make_store(settings)))
         _run(settings, pipeline().aggregation_worker(settings, streams, store), "aggregate")
+
+
+def alert(context: typer.Context, topics: Topics = None) -> None:
+    """Run the alert hop: closed minutes from the store to alerts, and to whoever is to be told.
+
+    One is enough; a second stands by, and takes over where the first one ends.
+    """
+    from services.alerting import alert_hop
+    from services.health import serve_health
+    from services.topics import TopicsFile
+
+    settings = settings_of(context, topics_file=topics)
+    _needs_kafka(settings, "alert")
+    with ExitStack() as stack:
+        streams = stack.enter_context(closing(pipeline().make_streams(settings)))
+        store = stack.enter_context(closing(pipeline().make_store(settings)))
+        current = TopicsFile(settings.topics_file).current
+        hop = alert_hop(settings, streams, store, current)
+        stop = stack.enter_context(stop_on_signal())
+        serve_health(settings, stack, hop.health, "alert")
+        hop.run(stop)
 
 
 def _needs_kafka(settings: Settings, command: str) -> None:

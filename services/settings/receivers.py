@@ -24,6 +24,9 @@ class ReceiverSettings(BaseSettings):
     """The part of `Settings` that `services/alerts/notify` reads."""
 
     notify_terminal: bool = Field(True, description="Write alerts to the terminal of the hop.")
+    notify_replays: bool = Field(
+        False, description="Tell receivers of the alerts of replays too, not of live ones alone."
+    )
     notify_timeout_s: float = Field(
         10.0, gt=0, le=300, description="How long one receiver may take for one message."
     )

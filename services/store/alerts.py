@@ -16,10 +16,10 @@ was killed, or thought dead, repeats nothing and loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -27,7 +27,9 @@ from services.errors import Rewound
 from services.store import schema
 from services.store.store import Store
 
-OPENED, WORSENED, RESOLVED = "opened", "worsened", "resolved"
+OPENED: Final = "opened"
+WORSENED: Final = "worsened"
+RESOLVED: Final = "resolved"
 KEPT_MS = 90 * schema.DAY_MS
 """An alert is kept so long in event time after it opened, and while it is open."""
 ALERTS, COMPARED = schema.BOOKS
@@ -228,7 +230,7 @@ class Alerts:
     # -- rules of a replay ------------------------------------------------------
 
     def save_rules(self, namespace: str, rules: bytes) -> None:
-        """The rules by which a replay's alerts are raised, wherever they are."""
+        """The rules by which a replay's alerts are raised, wherever that is done (JSON)."""
         self._client.call("SET", self._head(namespace) + ":rules", rules)
 
     def load_rules(self, namespace: str) -> bytes | None:
@@ -257,6 +259,14 @@ class Alerts:
         held = self._client.call("HMGET", self._head(namespace), "evaluated", "silent", "heard")
         evaluated, silent, heard = (None if value is None else int(value) for value in held)
         return Judged(evaluated, silent or 0, heard or 0)
+
+    def evaluated(self, namespaces: Sequence[str]) -> dict[str, int | None]:
+        """How far each namespace is judged, in one round trip."""
+        held = self._client.pipe([("HGET", self._head(n), "evaluated") for n in namespaces])
+        return {
+            name: None if value is None else int(value)
+            for name, value in zip(namespaces, held, strict=True)
+        }
 
     def begin(self, namespace: str, token: int, silent_ms: int) -> None:
         """Before a namespace is first judged: hold back what the aggregators would drop."""
@@ -306,12 +316,3 @@ def _row(alert: Alert) -> tuple[str, str, str, int, str, int]:
 def _ours(namespace: str, answers: Sequence[int]) -> None:
     if answers[0] != 1:
         raise Rewound(f"alerts of {namespace!r} are another process's now, or the store is older")
-
-
-def evaluated(store: Store, namespaces: Sequence[str]) -> Mapping[str, int | None]:
-    """How far each namespace is judged, in one round trip."""
-    held = store.client.pipe([("HGET", head_key(name), "evaluated") for name in namespaces])
-    return {
-        name: None if value is None else int(value)
-        for name, value in zip(namespaces, held, strict=True)
-    }

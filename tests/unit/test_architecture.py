@@ -13,9 +13,12 @@ LAYERS = [
     {"errors", "records", "attention", "heat", "phrases", "metrics", "topics", "net", "grafana"}
     | {"settings", "stop_words"},
     {"stream", "store"},
+    {"pictures"},
     HOPS,
     {
         "pipeline",
+        "alerting",
+        "backtest",
         "embedded",
         "distributed",
         "health",
