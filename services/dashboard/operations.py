@@ -13,6 +13,7 @@ from services.dashboard.answers import answer, encode
 from services.dashboard.backend import Backend
 from services.dashboard.figures import namespace_item
 from services.dashboard.parameters import LATEST_MS, Namespace
+from services.dashboard.quality import Qualities
 from services.dashboard.sources import Status
 from services.dashboard.watch import Watches
 from services.errors import Unavailable
@@ -22,6 +23,7 @@ from services.store.vitals import Process, Vitals
 def routes(backend: Backend, watches: Watches) -> APIRouter:
     """`/health`, `/operations`, `/gaps`."""
     router = APIRouter(tags=["operations"])
+    qualities = Qualities(backend)
 
     @router.get("/health", response_model=schemas.Health, responses={503: {}})
     async def health(request: Request) -> Response:
@@ -42,7 +44,7 @@ def routes(backend: Backend, watches: Watches) -> APIRouter:
     @router.get("/gaps", response_model=schemas.GapsPage)
     async def gaps(request: Request, namespace: Namespace = None) -> Response:
         """Live sources, and the times in which they delivered nothing, newest first."""
-        return answer(request, encode(await backend.ask(_gaps, backend, namespace)))
+        return answer(request, encode(await backend.ask(_gaps, backend, qualities, namespace)))
 
     return router
 
@@ -91,11 +93,12 @@ def _operations(backend: Backend) -> dict[str, Any]:
     }
 
 
-def _gaps(backend: Backend, namespace: str | None) -> dict[str, Any]:
+def _gaps(backend: Backend, qualities: Qualities, namespace: str | None) -> dict[str, Any]:
     name = backend.state(namespace).name
     statuses = backend.statuses(name)
     return {
         "namespace": name,
         "sources": sources.items(statuses),
         "gaps": sources.gaps(statuses, 0, LATEST_MS),
+        "quality": qualities.of(name),
     }

@@ -357,11 +357,28 @@ class SourceItem(Model):
     lost_ms: int
 
 
+class QualityItem(Model):
+    """What to know before believing the figures: sums over all topics of a namespace, since it
+    began. A post that belongs to two topics counts twice."""
+
+    posts: int
+    late: int
+    """Counted, but after their time was taken for complete."""
+    too_late: int
+    """Refused: older than post ids are remembered."""
+    duplicates: int
+    deleted: int
+    unseen_language: int
+    without_picture: int
+    """Scored by their words alone."""
+
+
 class GapsPage(Model):
     namespace: str
     sources: list[SourceItem]
     gaps: list[GapItem]
     """Newest first."""
+    quality: QualityItem
 
 
 class Health(Model):
