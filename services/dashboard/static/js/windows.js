@@ -24,14 +24,23 @@ export const RANGES = [
 
 export const lengthOf = (name) => RANGES.find(([n]) => n === name)?.[1] ?? null;
 
-const STEPS = [["10s", 10_000], ["1m", MINUTE], ["5m", 5 * MINUTE], ["1h", HOUR], ["1d", DAY]];
-const BARS = 300;
+/** Widths of panes, and how long the store keeps them behind the newest post. */
+const STEPS = [
+  ["10s", 10_000, 6 * HOUR], ["1m", MINUTE, 7 * DAY], ["5m", 5 * MINUTE, 7 * DAY],
+  ["1h", HOUR, 400 * DAY], ["1d", DAY, 400 * DAY],
+];
 /** A chart shows no more panes than that, where the reader does not ask for finer ones. */
+const BARS = 300;
 const MOST = 2000;
 
+const kept = ({ from }, end) => STEPS.filter(([, , keep]) => from >= end - keep - HOUR);
+
 /** The panes of a stretch of time: the finest that still make a readable chart. */
-export const resolutionFor = (length) => (STEPS.find(([, ms]) => length / ms <= BARS) ?? STEPS.at(-1))[0];
+export const resolutionFor = (range, end) =>
+  (kept(range, end).find(([, ms]) => (range.to - range.from) / ms <= BARS) ?? STEPS.at(-1))[0];
 
 /** Those that a reader may ask for. */
-export const resolutionsFor = (length) =>
-  STEPS.filter(([, ms]) => length / ms <= MOST && ms <= length).map(([name]) => name);
+export function resolutionsFor(range, end) {
+  const length = range.to - range.from;
+  return kept(range, end).filter(([, ms]) => length / ms <= MOST && ms <= length).map(([name]) => name);
+}

@@ -7,6 +7,7 @@ import { h } from "../dom.js";
 
 const SIDE = 7;
 const FINE = 84;
+const BLUR = 0.55;
 const STRONGEST = 0.72;
 const WARM = [[255, 237, 130], [255, 145, 20], [214, 30, 20]];
 const ROWS = ["top", "middle", "bottom"];
@@ -40,17 +41,18 @@ function paint(canvas, grid) {
   context.putImageData(pixels, 0, 0);
 }
 
-/** The weight at a fine pixel, smooth between the middles of four regions. */
+/** The weight at a fine pixel: of the regions around it, the nearer the more. */
 function between(grid, row, column) {
-  const place = (n) => {
-    const at = Math.max(0, Math.min(SIDE - 1, ((n + 0.5) * SIDE) / FINE - 0.5));
-    const low = Math.min(SIDE - 2, Math.floor(at));
-    const part = at - low;
-    return [low, part * part * (3 - 2 * part)];
-  };
-  const [[y, down], [x, right]] = [place(row), place(column)];
-  const along = (line) => line[x] + (line[x + 1] - line[x]) * right;
-  return along(grid[y]) + (along(grid[y + 1]) - along(grid[y])) * down;
+  const [y, x] = [row, column].map((n) => ((n + 0.5) * SIDE) / FINE - 0.5);
+  let [sum, all] = [0, 0];
+  for (let i = 0; i < SIDE; i++) {
+    for (let j = 0; j < SIDE; j++) {
+      const near = Math.exp(-((y - i) ** 2 + (x - j) ** 2) / (2 * BLUR * BLUR));
+      sum += near * grid[i][j];
+      all += near;
+    }
+  }
+  return sum / all;
 }
 
 /** From yellow to deep red. */

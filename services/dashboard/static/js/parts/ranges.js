@@ -34,7 +34,7 @@ export function rangeOf(query, detail) {
 
 function own(from, to, start, end) {
   if (!(Number.isFinite(from) && Number.isFinite(to) && to > from)) return { name: "all", from: start, to: end };
-  const first = Math.floor(from / STEP_MS) * STEP_MS;
+  const first = Math.max(0, Math.floor(from / STEP_MS) * STEP_MS);
   return { name: null, from: first, to: Math.max(first + STEP_MS, Math.ceil(to / STEP_MS) * STEP_MS) };
 }
 

@@ -8,7 +8,7 @@ import { badge, pin } from "../parts/card.js";
 import { segmented, select } from "../parts/controls.js";
 import { icon } from "../parts/icons.js";
 import { failure, loading, stale } from "../parts/notices.js";
-import { likewise, panned, rangeOf, widened } from "../parts/ranges.js";
+import { endOf, likewise, panned, rangeOf, widened } from "../parts/ranges.js";
 import * as parts from "../parts/topic.js";
 import { RANGES, resolutionFor, resolutionsFor } from "../windows.js";
 
@@ -97,9 +97,9 @@ class Topic {
 
   /** The width of the panes: what was asked for where it fits, else what reads well. */
   #resolution() {
-    const length = this.range.to - this.range.from;
+    const end = endOf(this.detail.data);
     const asked = this.query.per;
-    return resolutionsFor(length).includes(asked) ? asked : resolutionFor(length);
+    return resolutionsFor(this.range, end).includes(asked) ? asked : resolutionFor(this.range, end);
   }
 
   #arrived() {
@@ -175,7 +175,7 @@ class Topic {
 
   #ends() {
     if (!this.range) return null;
-    const steps = resolutionsFor(this.range.to - this.range.from);
+    const steps = resolutionsFor(this.range, endOf(this.detail.data));
     return h("div", { class: "end" },
       select("Per", [["", "automatic"], ...steps.map((name) => [name, name])],
         steps.includes(this.query.per) ? this.query.per : "", (per) => this.#choose({ per: per || undefined })),
