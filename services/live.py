@@ -35,7 +35,10 @@ def run(
         runner = Embedded(
             feeders,
             pipeline.inference_worker(settings, streams, classifier),
-            [pipeline.aggregation_worker(settings, streams, store)],
+            [
+                *pipeline.picture_taps(settings, streams),
+                pipeline.aggregation_worker(settings, streams, store),
+            ],
             progress=lambda: progress(store),
         )
         serve_health(settings, stack, runner.health, "run")

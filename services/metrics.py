@@ -37,6 +37,12 @@ LAG = Gauge(
 )
 PICTURES = Counter("undertone_pictures_total", "Pictures asked of their hosts", ["outcome"])
 
+SHELVED_BYTES = Counter(
+    "undertone_shelved_picture_bytes_total", "Written to the shelf of pictures (embedded)"
+)
+UNSHELVED = Counter(
+    "undertone_unshelved_pictures_total", "Posts whose pictures the shelf's disk did not take"
+)
 PAIRS = Histogram(
     "undertone_inference_pairs",
     "Pairs of picture and words in one request to the networks",

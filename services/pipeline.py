@@ -24,14 +24,20 @@ from services.inference.stage import Options as InferenceOptions
 from services.ingest.scores_file import ScoresFile
 from services.ingest.source import Source
 from services.ingest.worker import IngestWorker, Streamed
+from services.pictures.port import Pictures
+from services.pictures.shelf import Shelf
+from services.pictures.sources import ShelvedPictures, StreamedPictures, deleted_in
+from services.pictures.tap import PictureTap
 from services.settings import Settings
 from services.store import Store, open_store
+from services.store.schema import WORDS_MS
 from services.stream.driver import open_streams
 from services.stream.port import Streams
 from services.stream.worker import Limits, Worker
 
 COMMIT_S = 0.2
 """Between commits of scores: a few round trips each; embedded, it is what makes room for more."""
+PICTURES_BATCH = 256
 AGGREGATION_BATCH = 4_000
 """Scored posts are small, and one script call a topic pays off the more it carries."""
 
@@ -191,6 +197,46 @@ def aggregation_worker(settings: Settings, streams: Streams, store: Store) -> Wo
         dead_letters=names.dead_letters,
         limits=Limits(batch_size=AGGREGATION_BATCH, commit_interval_s=COMMIT_S),
     )
+
+
+def picture_shelf(settings: Settings) -> Shelf | None:
+    """The pictures that an embedded run keeps on disk; None where it keeps none."""
+    if not is_embedded(settings) or not settings.pictures_mb:
+        return None
+    return Shelf(
+        settings.data_dir / "pictures",
+        cap_bytes=settings.pictures_mb * 1024 * 1024,
+        keep_ms=WORDS_MS,
+        clock_ms=clock_ms,
+    )
+
+
+def picture_taps(settings: Settings, streams: Streams) -> list[Worker]:
+    """What fills that shelf, embedded; nothing on Kafka."""
+    shelf = picture_shelf(settings)
+    if shelf is None:
+        return []
+    names = Names.of(settings)
+    return [
+        Worker(
+            PictureTap(shelf, names.posts),
+            streams,
+            group=settings.streams_prefix + "pictures",
+            dead_letters=names.dead_letters,
+            limits=Limits(batch_size=PICTURES_BATCH, commit_interval_s=COMMIT_S),
+        )
+    ]
+
+
+def make_pictures(settings: Settings, streams: Streams | None, store: Store) -> Pictures | None:
+    """Pictures of kept posts: from the stream of posts, or embedded (`streams` is None there)
+    from the shelf. None where none are kept. `store` is asked what was deleted."""
+    if not is_embedded(settings):
+        if streams is None:
+            raise ValueError("on Kafka, pictures are read from the streams")
+        return StreamedPictures(streams, Names.of(settings).posts, deleted_in(store))
+    shelf = picture_shelf(settings)
+    return None if shelf is None else ShelvedPictures(shelf)
 
 
 def scores_worker(settings: Settings, streams: Streams, namespace: str, path: Path) -> Worker:

@@ -170,6 +170,7 @@ def _run(
         classifier = stack.enter_context(closing(pipeline.make_classifier(settings)))
         aggregation = pipeline.aggregation_worker(settings, streams, store)
         inference = pipeline.inference_worker(settings, streams, classifier)
+        taps += pipeline.picture_taps(settings, streams)
         runner = Embedded([feeder], inference, [*taps, aggregation], progress=watch.moved)
         serve_health(settings, stack, runner.health, "replay")
         return runner.run(stop)

@@ -167,6 +167,13 @@ class Settings(DashboardSettings, ReceiverSettings, GrafanaSettings):
         "(what the media folder lacks); or never.",
     )
 
+    pictures_mb: int = Field(
+        1024,
+        ge=0,
+        description="Embedded: disk space in data_dir for pictures to look at later, for two "
+        "days at most; 0 keeps none. On Kafka they lie in the stream of posts.",
+    )
+
     # Live sources
     bluesky_hosts: str = Field(
         "",

@@ -57,7 +57,8 @@ class KeptPost(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(KeptPost).decode
+read = msgspec.json.Decoder(KeptPost).decode
+"""A post from its document."""
 
 
 def document(record: Scored) -> str:
@@ -123,7 +124,7 @@ def _slices(
     answers = client.pipe([("HVALS", f"{prefix}{tier.name}{number}") for number in numbers])
     for number, values in zip(numbers, answers, strict=True):
         if values:
-            yield number, {post.id: post for post in map(_decode, values)}
+            yield number, {post.id: post for post in map(read, values)}
 
 
 def post(client: Client, prefix: str, post_id: str, created_at_ms: int) -> KeptPost | None:
@@ -136,7 +137,7 @@ def post(client: Client, prefix: str, post_id: str, created_at_ms: int) -> KeptP
     ending = f":{created_at_ms:013d}:{post_id}".encode()
     for held in answers:
         for name, value in held.items():
-            if name.endswith(ending) and (found := _decode(value)).id == post_id:
+            if name.endswith(ending) and (found := read(value)).id == post_id:
                 return found
     return None
 
