@@ -18,7 +18,7 @@ from PIL import Image
 from models.signature import LABELS, NETWORKS, REGIONS
 from models.tokenizer import Tokenizer
 from services.alerts import wording
-from services.alerts.notify.forms import printable
+from services.alerts.notify.forms import printable, web
 from services.alerts.notify.port import Fact, Message, ShownPost
 from services.attention import Looked, unpack
 from services.errors import Unavailable
@@ -108,7 +108,7 @@ def shown(post: KeptPost) -> ShownPost:
         label=LABELS[post.label],
         score=post.score / SCORE_UNIT,
         created_at_ms=post.created_at_ms,
-        url=post.url if post.url.startswith(("http://", "https://")) else "",
+        url=web(post.url),
     )
 
 

@@ -12,7 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Any, Final
 
-from services.alerts.notify.forms import iso
+from services.alerts.notify.forms import iso, web
 from services.alerts.notify.http import Http
 from services.alerts.notify.port import Message
 from services.alerts.notify.reach import Reach
@@ -71,7 +71,7 @@ def alert(message: Message, now_ms: int) -> dict[str, Any]:
         "startsAt": iso(min(raised.onset_ms, ends_ms)),
         "endsAt": iso(ends_ms),
     }
-    if message.link:
+    if web(message.link):
         found["generatorURL"] = message.link
     return found
 
@@ -100,4 +100,5 @@ def _annotations(message: Message) -> dict[str, str]:
 
 def _key(name: str) -> str:
     """An annotation's name: letters, digits and `_` alone."""
-    return "".join(c if c.isascii() and c.isalnum() else "_" for c in name.lower()).strip("_")
+    key = "".join(c if c.isascii() and c.isalnum() else "_" for c in name.lower()).strip("_")
+    return key if key[:1].isalpha() else f"fact_{key}"

@@ -11,7 +11,7 @@ import json
 from hashlib import blake2b
 from typing import Any, Final
 
-from services.alerts.notify.forms import byline, colour, fit, footer, iso, size
+from services.alerts.notify.forms import byline, colour, fit, footer, iso, size, web
 from services.alerts.notify.http import Http
 from services.alerts.notify.port import Message, ShownPost
 from services.alerts.notify.reach import Reach
@@ -101,8 +101,7 @@ def _within(embed: dict[str, Any], fields: list[dict[str, Any]]) -> list[dict[st
 
 def _is_link(url: str) -> bool:
     """Whether Discord takes it as an address, and Markdown as one piece."""
-    plain = url.startswith(("http://", "https://")) and len(url) <= MAX_LINK
-    return plain and url.isprintable() and not any(c in " ()<>" for c in url)
+    return bool(web(url)) and len(url) <= MAX_LINK and not any(c in "()" for c in url)
 
 
 def _escape(character: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -12,6 +13,7 @@ ELLIPSIS: Final = "…"
 GREEN: Final = 0x2E9E5B
 COLOURS: Final = {"info": 0x2E77D0, "warning": 0xE69500, "critical": 0xC62828}
 """0xRRGGBB by severity; green for what is over."""
+_WEB: Final = re.compile(r"https?://[^\s\"'<>\\^`{|}]+")
 
 
 def size(text: str) -> int:
@@ -37,6 +39,11 @@ def fit(text: str, most: int, escape: Callable[[str], str] = str) -> str:
 def printable(text: str) -> str:
     """Without control characters and what turns the direction of writing; in one line."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def web(url: str) -> str:
+    """The address where it is one that may be clicked on; else empty."""
+    return url if _WEB.fullmatch(url) and url.isprintable() else ""
 
 
 def colour(message: Message) -> int:

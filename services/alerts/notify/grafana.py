@@ -10,7 +10,7 @@ from html import escape
 from typing import Final
 from urllib.parse import urlsplit
 
-from services.alerts.notify.forms import fit
+from services.alerts.notify.forms import fit, web
 from services.alerts.notify.port import Message, Rejected, TryLater
 from services.alerts.notify.reach import Reach, explained
 from services.errors import Unavailable, UsageError
@@ -60,7 +60,7 @@ def mark(message: Message) -> Mark:
     alert = message.event.alert
     words = [message.text, *(f"“{post.text}” ({post.author})" for post in message.posts)]
     text = f"<b>{escape(message.title)}</b>\n{fit(chr(10).join(words), MAX_TEXT, escape)}"
-    if message.link:
+    if web(message.link):
         text += f'\n<a href="{escape(message.link)}">Open this moment</a>'
     return Mark(
         key=alert.id,

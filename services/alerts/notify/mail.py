@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from html import escape
 from typing import Final
 
-from services.alerts.notify.forms import byline, colour, fit, footer, moment, printable
+from services.alerts.notify.forms import byline, colour, fit, footer, moment, printable, web
 from services.alerts.notify.port import Message, ShownPost
 
 SUBJECTS: Final = {
@@ -120,16 +120,14 @@ def _pieces(message: Message) -> Iterator[str]:
     if message.picture is not None:
         yield f'<p><img src="cid:{PICTURE_ID}" alt="{escape(message.picture_alt)}" '
         yield 'style="max-width:100%;height:auto"></p>'
-    if message.link:
+    if web(message.link):
         yield f'<p><a href="{escape(message.link)}" style="color:{tint};font-weight:bold">'
         yield "Open this moment on the dashboard</a></p>"
     yield f'<p style="color:#888;font-size:12px">{escape(footer(message))}</p></div></body></html>'
 
 
 def _post(post: ShownPost) -> str:
-    link = ""
-    if post.url.startswith(("http://", "https://")):
-        link = f' · <a href="{escape(post.url)}">open</a>'
+    link = f' · <a href="{escape(post.url)}">open</a>' if web(post.url) else ""
     return (
         '<blockquote style="margin:0 0 10px;padding:0 0 0 10px;border-left:3px solid #ddd">'
         f"{escape(printable(post.text))}<br>"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from services.alerts.notify.forms import byline, colour, fit, footer
+from services.alerts.notify.forms import byline, colour, fit, footer, web
 from services.alerts.notify.http import Http
 from services.alerts.notify.port import Fact, Message, ShownPost
 from services.alerts.notify.reach import Reach
@@ -99,10 +99,9 @@ def _plain(text: str) -> Block:
 
 
 def _link(url: str, label: str) -> str:
-    """Nothing where the address is too long or would end the link early."""
+    """Nothing where the address is none, or too long."""
     escaped = "".join(map(_escape, url))
-    fits = url.startswith(("http://", "https://")) and len(escaped) <= MAX_LINK
-    return f"<{escaped}|{label}>" if fits and "|" not in url and url.isprintable() else ""
+    return f"<{escaped}|{label}>" if web(url) and len(escaped) <= MAX_LINK else ""
 
 
 def _escape(character: str) -> str:

@@ -8,7 +8,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from services.alerts.notify.forms import byline, moment, printable
+from services.alerts.notify.forms import byline, moment, printable, web
 from services.alerts.notify.port import Message, TryLater
 
 STYLES = {"info": "bold blue", "warning": "bold yellow", "critical": "bold red"}
@@ -50,5 +50,5 @@ def _lines(message: Message) -> Iterator[Text]:
     for post in message.posts[:POSTS]:
         yield Text(f"{INDENT}“{printable(post.text)}”")
         yield Text(f"{INDENT}  {printable(f'{byline(post)} {post.url}')}", "dim")
-    if message.link:
+    if web(message.link):
         yield Text(INDENT + message.link, "underline")

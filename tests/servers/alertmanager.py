@@ -1,0 +1,140 @@
+"""A real Prometheus Alertmanager on this machine, built once by Go from its module.
+
+The program and its sources are kept in `.cache/alertmanager`. The page that browsers would get
+is left out: building it needs npm, and only the API is asked here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.servers.kafka import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = ROOT / ".cache" / "alertmanager"
+MODULE = "github.com/prometheus/alertmanager"
+VERSION = "v0.34.2"
+START_S = 30.0
+
+CONFIG = """\
+route:
+  receiver: hook
+  group_by: [alertname, topic]
+  group_wait: 0s
+  group_interval: 1s
+  repeat_interval: 1h
+receivers:
+  - name: hook
+    webhook_configs:
+      - url: {hook}
+        send_resolved: true
+"""
+
+
+class ServerMissing(RuntimeError):
+    """This machine can't build or run it; the message says what it lacks."""
+
+
+def binary(home: Path = HOME) -> Path:
+    """The program, built the first time: two minutes of one core."""
+    built = home / f"alertmanager-{VERSION}"
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may want it at once
+        if not built.exists():
+            _build(home, built)
+    return built
+
+
+def _build(home: Path, built: Path) -> None:
+    if shutil.which("go") is None:
+        raise ServerMissing("Alertmanager needs Go to be built; there is no `go` on the PATH")
+    found = json.loads(_go(home, "mod", "download", "-json", f"{MODULE}@{VERSION}"))
+    sources = home / "sources"
+    shutil.rmtree(sources, ignore_errors=True)
+    shutil.copytree(found["Dir"], sources)
+    for path in [sources, *sources.rglob("*")]:
+        path.chmod(path.stat().st_mode | 0o200)  # Go's module cache is read-only
+    page = sources / "ui" / "app" / "dist" / "index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text("<html></html>")
+    _go(sources, "build", "-trimpath", "-o", str(built), "./cmd/alertmanager")
+    shutil.rmtree(sources)
+
+
+def _go(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["go", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=900
+    )
+    if done.returncode != 0:
+        raise ServerMissing(f"go {arguments[0]}: {(done.stdout + done.stderr)[-500:]}")
+    return done.stdout
+
+
+class AlertmanagerServer:
+    """One Alertmanager that tells `hook` (a URL) of what it gets."""
+
+    def __init__(self, hook: str) -> None:
+        self._binary = binary()
+        self.folder = Path(tempfile.mkdtemp(prefix="undertone-alertmanager-"))
+        (self.folder / "config.yml").write_text(CONFIG.format(hook=hook))
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> AlertmanagerServer:
+        command = [
+            str(self._binary),
+            f"--config.file={self.folder / 'config.yml'}",
+            f"--storage.path={self.folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--cluster.listen-address=",
+        ]
+        with (self.folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=os.environ | {"GOMAXPROCS": "1"}
+            )
+        deadline = time.monotonic() + START_S
+        while not self._ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                said = (self.folder / "log").read_text()[-1000:]
+                self.stop()
+                raise ServerMissing(f"Alertmanager does not start: {said}")
+            time.sleep(0.05)
+        return self
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """What it holds and has not ended."""
+        with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=5) as answer:
+            return list(json.load(answer))
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
