@@ -136,6 +136,4 @@ def _mark(console: Console, server: Grafana, settings: Settings, namespace: str)
         for alert in found
     ]
     written = sum(annotate(server, mark) for mark in marks)
-    console.print(
-        f"Alerts of {namespace}, {DAYS} days: {len(marks)}, of which marked now: {written}"
-    )
+    console.print(f"Alerts of {namespace}: {len(marks)}, of which marked now: {written}")
