@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from services import pipeline
 from services.alerts.books import Books, book_of, dump
@@ -15,6 +16,7 @@ from services.alerts.message import Writer
 from services.alerts.notify.make import make_receivers
 from services.alerts.notify.port import Receiver
 from services.alerts.stream import AlertStream
+from services.pictures.port import Pictures
 from services.settings import Settings
 from services.store import Store
 from services.store.alerts import ALERTS, STREAM, Alert, Alerts, Explanation
@@ -44,8 +46,15 @@ def alert_hop(
         receivers = make_receivers(settings, pipeline.clock_ms)
         receivers[STREAM] = AlertStream(streams, pipeline.Names.of(settings).alerts)
     told = Told(settings, tuple(name for name in receivers if name != STREAM))
-    telling = Deliveries(
-        receivers, lambda: pipeline.make_store(settings), lambda own: Writer(Reader(own)), told
+    shown = pipeline.make_pictures(
+        settings, None if pipeline.is_embedded(settings) else streams, store
+    )
+    telling = Telling(
+        shown,
+        receivers,
+        lambda: pipeline.make_store(settings),
+        lambda own: Writer(Reader(own), shown),
+        told,
     )
     options = Options(
         live=settings.namespace,
@@ -54,6 +63,20 @@ def alert_hop(
     )
     wiring = Wiring(Alerts(store, book), explainer(settings, store, books), told)
     return AlertHop(store, options, books.rules, wiring, telling)
+
+
+class Telling(Deliveries):
+    """Deliveries that show pictures of posts."""
+
+    def __init__(self, shown: Pictures | None, *others: Any) -> None:
+        """Closes `shown` when closed."""
+        super().__init__(*others)
+        self._shown = shown
+
+    def close(self) -> None:
+        super().close()
+        if self._shown is not None:
+            self._shown.close()
 
 
 @dataclass(frozen=True, slots=True)

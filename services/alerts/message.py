@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 from functools import cache
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from services.alerts.notify.port import Fact, Message, ShownPost
 from services.attention import Looked, unpack
 from services.errors import Unavailable
 from services.heat import SIDE, View, draw, word_weights
+from services.pictures.port import Pictures
 from services.records import SCORE_UNIT
 from services.store.alerts import RESOLVED, AlertEvent
 from services.store.posts import KeptPost
@@ -34,13 +35,6 @@ MOST_POSTS: Final = 3
 LONGEST_TEXT: Final = 280
 QUALITY: Final = 85
 TITLES: Final = {"dmlanet": "DMLANet", "rnnca": "RNN-CA"}
-
-
-class Pictures(Protocol):
-    """Where the pictures of kept posts are."""
-
-    def get(self, post: KeptPost, namespace: str) -> list[bytes | None]:
-        """Its normalised JPEGs, None for each that could not be had."""
 
 
 class Writer:
