@@ -1,0 +1,108 @@
+"""One browser and one run of the demo for all tests of the page.
+
+They live as long as this package: Playwright keeps an event loop in the thread
+that runs the tests, where others start loops of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+from tests.conftest import missing
+from tests.e2e.page.site import DEMO, Feed, Site, open_site
+from tests.servers.chromium import BrowserMissing, axe, chromium
+from tests.servers.valkey import ServerMissing
+
+DESKTOP = {"width": 1360, "height": 900}
+
+
+class Visit(Protocol):
+    """Open a page of the dashboard; whatever it complains of fails the test."""
+
+    def __call__(self, path: str = ..., *, grumbles: bool = ..., **context: Any) -> Page: ...
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    try:
+        with chromium() as opened:
+            yield opened
+    except BrowserMissing as error:
+        missing(f"no browser: {error}")
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    try:
+        with open_site(tmp_path_factory.mktemp("site")) as opened:
+            yield opened
+    except ServerMissing as error:
+        missing(f"no Valkey: {error}")
+
+
+@pytest.fixture(scope="package")
+def axe_core() -> str:
+    """axe-core's source."""
+    try:
+        return axe()
+    except BrowserMissing as error:
+        missing(f"no axe-core: {error}")
+        raise
+
+
+@pytest.fixture
+def feed(site: Site, request: pytest.FixtureRequest) -> Feed:
+    """Posts into a replay's namespace of this test's own, which goes on as long as it is fed."""
+    return Feed(site.store, request.node.name.replace("[", "-").replace("]", "")[:60])
+
+
+@pytest.fixture
+def visit(browser: Browser, site: Site) -> Iterator[Visit]:
+    contexts, said = [], []
+
+    def open_page(
+        path: str = f"/?namespace={DEMO}", *, grumbles: bool = True, **options: Any
+    ) -> Page:
+        context = browser.new_context(
+            **{
+                "viewport": DESKTOP,
+                "locale": "en-US",
+                "timezone_id": "UTC",
+                "reduced_motion": "reduce",
+                **options,
+            }
+        )
+        contexts.append(context)
+        page = context.new_page()
+        if grumbles:
+            listen(page, said)
+        page.goto(site.url + path)
+        page.wait_for_selector("#view[aria-busy=false]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert said == []
+
+
+def listen(page: Page, said: list[str]) -> None:
+    """Note errors of the page's own, and requests that leave the site."""
+
+    def console(message: ConsoleMessage) -> None:
+        lacks_picture = "/api/v1/pictures/" in message.location.get("url", "")
+        if message.type in ("error", "warning") and not lacks_picture:
+            said.append(f"{message.type}: {message.text}")
+
+    def asked(request: Request) -> None:
+        if urlsplit(request.url).hostname != "127.0.0.1":
+            said.append(f"a request leaves the site: {request.url}")
+
+    page.on("console", console)
+    page.on("pageerror", lambda error: said.append(f"uncaught: {error}"))
+    page.on("request", asked)
