@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple, TypeAlias
 Kind: TypeAlias = Literal["negative_share", "negative_volume", "sentiment_drop"]
 KINDS: tuple[Kind, ...] = ("negative_share", "negative_volume", "sentiment_drop")
 MINUTE_MS = 60_000
-MINUTES_A_WEEK = 7 * 24 * 60
 
 
 class Minute(NamedTuple):
@@ -30,10 +29,12 @@ class Finding:
     """
 
     surprise: float
-    """Tail probability under the baseline, in (0, 1]: small is surprising."""
+    """Tail probability of the long window under the baseline, in [0, 1]: small is surprising."""
     per_week: float
     """How often a week a calm topic shows this or more: what a rule's sensitivity is held against.
     """
+    agreed: bool
+    """The short window speaks for it too. What does not agree opens no alert."""
     observed: float
     expected: float
     low: float
