@@ -216,6 +216,11 @@ class Alerts:
         found = self._docs(namespace, [alert.encode()])
         return found[0] if found else None
 
+    def topics(self, namespace: str) -> set[str]:
+        """Topics that ever had an alert."""
+        names = self._client.call("HKEYS", self._head(namespace) + ":last")
+        return {name.decode().partition("/")[0] for name in names}
+
     def newest(self, namespace: str) -> dict[tuple[str, str], Alert]:
         """By (topic, rule), its newest alert: what a rule goes on from."""
         ids = self._client.call("HVALS", self._head(namespace) + ":last")
