@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import webbrowser
 from contextlib import ExitStack
+from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote
 
 import typer
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 NoDashboard = Annotated[
     bool, typer.Option("--no-dashboard", help="Don't serve the dashboard meanwhile.")
+]
+Stay = Annotated[
+    bool,
+    typer.Option(help="At the end, serve the dashboard on until Ctrl-C (on a terminal)."),
+]
+Open = Annotated[
+    bool, typer.Option("--open", help="Open the dashboard in a browser (on a terminal).")
 ]
 
 
@@ -31,35 +38,43 @@ def dashboard(
         str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
     ] = None,
     port: Annotated[int | None, typer.Option(help="Its port.", show_default="8420")] = None,
-    open_browser: Annotated[
-        bool, typer.Option("--open", help="Open it in a browser, where there is one.")
-    ] = False,
+    open_browser: Open = False,
 ) -> None:
     """Serve the dashboard and its HTTP API over what is in the store. Ctrl-C ends it.
 
     Only this machine can reach it, unless dashboard_host says otherwise; then a
     token is needed (dashboard_token_file). Nothing is ever changed through it.
     """
+    from services.health import serve_health
+
     settings = settings_of(context, dashboard_host=host, dashboard_port=port)
     with stop_on_signal() as stop, ExitStack() as stack:
         url = serve_along(settings, stack, or_next_port=False)
+        serve_health(settings, stack, lambda: {"healthy": True, "stage": "dashboard"}, "dashboard")
+        say(f"Dashboard: {url}")
         if open_browser:
             show(url)
         stop.wait()
 
 
-def serve_along(
-    settings: Settings, stack: ExitStack, namespace: str = "", *, or_next_port: bool = True
-) -> str:
-    """Serve it until `stack` ends, and say where; the address at which a browser here finds it."""
+@dataclass(frozen=True, slots=True)
+class Along:
+    """The dashboard that goes along with another command."""
+
+    wanted: bool
+    stay: bool = False
+    """Serve on after the work is done, where somebody sits at the terminal."""
+    open: bool = False
+
+
+def serve_along(settings: Settings, stack: ExitStack, *, or_next_port: bool = True) -> str:
+    """Serve it until `stack` ends; the address at which a browser here finds it."""
     from services.serve import serve_dashboard
 
     server = serve_dashboard(settings, stack, or_next_port=or_next_port)
-    url = server.url + (f"/?namespace={quote(namespace)}" if namespace else "")
-    taken = settings.dashboard_port not in (0, server.port)
-    note = f" (port {settings.dashboard_port} is taken)" if taken else ""
-    say(f"Dashboard: {url}{note}")
-    return url
+    if settings.dashboard_port not in (0, server.port):
+        say(f"Port {settings.dashboard_port} is taken; the dashboard takes {server.port}.")
+    return server.url
 
 
 def show(url: str) -> None:

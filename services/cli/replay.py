@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import ExitStack
+from urllib.parse import quote
 
 from rich.console import Console
 
 from services.cli.common import stop_on_signal
+from services.cli.dashboard import Along, serve_along, show, stay
 from services.cli.show import LOG_EVERY_S, ReplayProgress, notes, topics_table, trend
 from services.ingest.source import Source
 from services.pipeline import is_embedded
@@ -19,7 +22,10 @@ from services.settings import Settings
 class Face:
     """Follows one replay, on standard error; figures go to standard output."""
 
-    def __init__(self) -> None:
+    def __init__(self, dashboard: str = "", *, open_browser: bool = False) -> None:
+        """`dashboard` is where it is served, if it is."""
+        self.page = dashboard
+        self._open = open_browser
         self.console = Console(stderr=True)
         self._progress: ReplayProgress | None = None
         self._said_s = 0.0
@@ -27,8 +33,16 @@ class Face:
     def started(self, source: Source, namespace: str) -> None:
         ended = " (counted before)" if source.ended else ""
         self.console.print(f"Namespace {namespace}{ended}", highlight=False, markup=False)
+        if self.page:
+            self._show_page(namespace)
         self._progress = ReplayProgress(source, self.console)
         self._progress.__enter__()
+
+    def _show_page(self, namespace: str) -> None:
+        self.page += f"/?namespace={quote(namespace)}"
+        self.console.print(f"Dashboard {self.page}", highlight=False, markup=False, soft_wrap=True)
+        if self._open:
+            show(self.page)
 
     def moved(self) -> None:
         if self._progress is not None:
@@ -51,15 +65,18 @@ class Face:
             self._progress = None
 
 
-def run(settings: Settings, request: Request) -> int:
+def run(settings: Settings, request: Request, along: Along) -> int:
     """The exit status: 0 when all is counted, 130 when it was stopped before."""
-    face = Face()
-    with stop_on_signal() as stop:
+    with stop_on_signal() as stop, ExitStack() as stack:
+        url = serve_along(settings, stack) if along.wanted else ""
+        face = Face(url, open_browser=along.open)
         try:
             outcome = replay(settings, request, stop, Watch(face.started, face.moved, face.waiting))
         finally:
             face.finished()
-    _print(outcome, _again(settings))
+        _print(outcome, _again(settings))
+        if along.stay and url and outcome.complete:
+            stay(face.page, stop)
     if not outcome.complete:
         where = "" if is_embedded(settings) else " The other hops go on with what is on Kafka."
         face.console.print(f"Stopped. The same command goes on from here.{where}", highlight=False)

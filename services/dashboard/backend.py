@@ -7,14 +7,16 @@ in a small pool of threads. Nothing here writes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, ParamSpec, TypeVar
 
 from services.dashboard.problems import not_found
+from services.dashboard.recent import Recent
 from services.dashboard.sources import Status, decode
 from services.store import schema, sources
+from services.store.alerts import Alert, Alerts
 from services.store.reader import LIVE, Namespace, Reader, Watermark
 from services.store.store import Store
 
@@ -22,6 +24,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS: Final = 4
+STATE_S: Final = 0.5
+SOURCES_S: Final = 2.0
+ALERTED_S: Final = 1.0
+"""How old what many readers need may be: a round trip to the store costs as much as all the rest
+of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class Backend:
         """`live` names the namespace of live figures."""
         self.store, self.live, self.clock_ms = store, live, clock_ms
         self.reader = Reader(store)
+        self._recent = Recent()
         self._pool = ThreadPoolExecutor(THREADS, "dashboard")
 
     async def ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -59,17 +67,17 @@ class Backend:
 
     def namespaces(self) -> list[State]:
         """Every namespace: live first, then replays, the newest first."""
-        found = [self._state(n) for n in self.reader.namespaces()]
+        found = [self._state_of(namespace) for namespace in self._known()]
         return sorted(found, key=lambda s: (not s.is_live, -s.namespace.created_ms, s.name))
 
     def state(self, name: str | None) -> State:
         """The namespace of that name. Without one: live, or the newest replay where live has
         nothing yet. `Refused` (404) where it does not exist."""
-        known = self.reader.namespaces()
+        known = self._known()
         if name is not None:
             for namespace in known:
                 if namespace.name == name:
-                    return self._state(namespace)
+                    return self._state_of(namespace)
             names = ", ".join(n.name for n in known) or "none yet"
             raise not_found(f"there is no namespace {name[:100]!r}; there are: {names}")
         states = self.namespaces()
@@ -77,10 +85,29 @@ class Backend:
             raise not_found("nothing was counted yet: start undertone replay or undertone run")
         return next((s for s in states if s.topics), states[0])
 
+    def _known(self) -> list[Namespace]:
+        return self._recent.get("namespaces", STATE_S, self.reader.namespaces)
+
+    def _state_of(self, namespace: Namespace) -> State:
+        key = ("state", namespace.name)
+        return self._recent.get(key, STATE_S, lambda: self._state(namespace))
+
     def statuses(self, namespace: str) -> list[Status]:
         """What its live sources last said of themselves, by name."""
-        held = sources.statuses(self.store.client, namespace)
-        return [decode(held[name]) for name in sorted(held)]
+
+        def find() -> list[Status]:
+            held = sources.statuses(self.store.client, namespace)
+            return [decode(held[name]) for name in sorted(held)]
+
+        return self._recent.get(("statuses", namespace), SOURCES_S, find)
+
+    def alerts_of(self, namespace: str, topic: str, stop_ms: int, most: int) -> Sequence[Alert]:
+        """Alerts of a topic that opened before `stop_ms`, newest first."""
+        alerts = Alerts(self.store)
+        key = ("alerted", namespace)
+        if topic not in self._recent.get(key, ALERTED_S, lambda: alerts.topics(namespace)):
+            return []
+        return alerts.list(namespace, topic, None, stop_ms, most)
 
     def first_last(self, namespace: str, topic: str) -> tuple[int | None, int | None]:
         """The times of the topic's first and last post."""

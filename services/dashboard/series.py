@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from services.dashboard.problems import Refused
 from services.records import SCORE_UNIT
 from services.store import schema
-from services.store.glance import panes
+from services.store.glance import Stretch
 from services.store.schema import HOURS, MINUTES, TEN_SECONDS, Resolution
-from services.store.store import Store
 
 Name = Literal["10s", "1m", "5m", "1h", "1d"]
 MOST_POINTS: Final = 2_000
@@ -94,13 +93,17 @@ def _on_points(step: Step, start_ms: int, stop_ms: int) -> Span:
 Columns = dict[str, list[int] | list[float | None]]
 
 
-def read(store: Store, namespace: str, topic: str, span: Span) -> Columns:
-    """The columns of `schemas.Points`."""
+def stretch(namespace: str, topic: str, span: Span) -> Stretch:
+    """The store's panes that the span is made of."""
     step = span.step
-    first, count = span.start_ms // step.panes.width_ms, span.points * step.times
-    found = panes(store, namespace, topic, step.panes.name, first, count)
-    if step.times > 1:
-        found = found.reshape(span.points, step.times, -1).sum(axis=1)
+    first = span.start_ms // step.panes.width_ms
+    return Stretch(namespace, topic, step.panes, first, span.points * step.times)
+
+
+def columns(span: Span, found: NDArray[np.int64]) -> Columns:
+    """The columns of `schemas.Points`, of the stretch's panes."""
+    if span.step.times > 1:
+        found = found.reshape(span.points, span.step.times, -1).sum(axis=1)
     return _columns(span, found)
 
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from services.records import SCORE_UNIT
 from services.store import schema
-from services.store.reader import resolution_named
 from services.store.schema import HOURS, MINUTES, TEN_SECONDS, Resolution
 from services.store.store import Store, roll_call
 
@@ -95,22 +94,38 @@ def _glance(answer: bytes | None) -> Glance | None:
     return Glance(int(end), figures, before, series)
 
 
-def panes(
-    store: Store, namespace: str, topic: str, resolution: str, first: int, count: int
-) -> NDArray[np.int64]:
-    """(count, 8): panes number `first` and on, fields as in `PANE_FIELDS`, zeros where empty."""
-    name = resolution_named(resolution).name
-    slices = range(
-        first // schema.PANES_PER_SLICE, (first + count - 1) // schema.PANES_PER_SLICE + 1
-    )
-    call = (_key(namespace, topic), name, slices[0], slices[-1])
-    (answer,) = store.scripts.run("panes", [call])
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Panes number `first` and on, `count` of them, of one topic."""
+
+    namespace: str
+    topic: str
+    resolution: Resolution
+    first: int
+    count: int
+
+    @property
+    def slices(self) -> range:
+        per = schema.PANES_PER_SLICE
+        return range(self.first // per, (self.first + self.count - 1) // per + 1)
+
+
+def panes(store: Store, wanted: Sequence[Stretch]) -> list[NDArray[np.int64]]:
+    """Of each stretch (count, 8): fields as in `PANE_FIELDS`, zeros where a pane is empty."""
+    calls = [
+        (_key(w.namespace, w.topic), w.resolution.name, w.slices[0], w.slices[-1]) for w in wanted
+    ]
+    answers = store.scripts.run("panes", calls)
+    return [_dense(w, answer) for w, answer in zip(wanted, answers, strict=True)]
+
+
+def _dense(wanted: Stretch, answer: bytes) -> NDArray[np.int64]:
     sizes, _, text = answer.partition(b"\n")
     rows = _integers(text).reshape(-1, 1 + len(schema.PANE_FIELDS))
-    starts = np.repeat(np.array(slices) * schema.PANES_PER_SLICE - first, _integers(sizes))
-    places = starts + rows[:, 0]
-    inside = (places >= 0) & (places < count)
-    dense = np.zeros((count, len(schema.PANE_FIELDS)), dtype=np.int64)
+    starts = np.array(wanted.slices) * schema.PANES_PER_SLICE - wanted.first
+    places = np.repeat(starts, _integers(sizes)) + rows[:, 0]
+    inside = (places >= 0) & (places < wanted.count)
+    dense = np.zeros((wanted.count, len(schema.PANE_FIELDS)), dtype=np.int64)
     dense[places[inside]] = rows[inside, 1:]
     return dense
 

@@ -38,6 +38,12 @@ class ValkeyServer:
         scheme = "redis+cluster" if self._cluster else "redis"
         return f"{scheme}://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Of the server's process, which must run."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> ValkeyServer:
         settings = [f"--port {self.port}", "--bind 127.0.0.1", f"--dir {self.folder}"]
         settings += ["--appendonly yes", "--save ''", "--maxmemory-policy noeviction"]
