@@ -91,6 +91,16 @@ SOURCE_GAPS = Counter(
 SOURCE_LOST = Counter(
     "undertone_source_lost_seconds_total", "Time whose events never came", ["source"]
 )
+UNKNOWN_ORIGINALS = Counter(
+    "undertone_source_unknown_originals_total",
+    "Reposts that say nothing but whose they are, of posts that never went by here",
+    ["source"],
+)
+RECHECKED = Gauge(
+    "undertone_source_rechecked_timestamp_seconds",
+    "When the platform was last asked which of the posts that we keep are gone",
+    ["source"],
+)
 POSTS_COUNTED = Counter("undertone_posts_counted_total", "Scored posts that were new to a topic")
 WATERMARK = Gauge(
     "undertone_watermark_timestamp_seconds",

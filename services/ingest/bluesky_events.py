@@ -19,6 +19,7 @@ from typing import Protocol
 
 import msgspec
 
+from services import metrics
 from services.errors import BadRecord
 from services.ingest import times
 from services.ingest.draft import Draft, Gone, Parsed
@@ -138,6 +139,7 @@ class Events:
         original = self._original(commit.record)
         if original is None:
             self.unknown_originals += 1
+            metrics.UNKNOWN_ORIGINALS.labels("bluesky").inc()
             return []
         return [_as_repost(original, id_text, event, commit.record)]
 

@@ -16,7 +16,8 @@ from services.ingest.mastodon import mastodon
 from services.ingest.removals import Removals
 from services.ingest.times import X_EPOCH_MS
 from services.ingest.x import Account, x
-from services.ingest.x_api import BUILT_IN
+from services.ingest.x_api import BUILT_IN, XApi
+from services.ingest.x_compliance import Recheck, Timing
 from services.ingest.x_rules import Plan
 from services.settings import Settings
 from services.store.sources import Accounts, Originals, publish_status, spend
@@ -61,7 +62,12 @@ def open_live(
     if name == "mastodon":
         return _mastodon(wiring, settings, index, cursor)
     meter = partial(spend, store.client, settings.namespace, name)
-    return x(wiring, x_account(settings), topics, meter, cursor)
+    account = x_account(settings)
+    recheck = None
+    if settings.x_recheck_h:
+        timing = Timing(every_s=settings.x_recheck_h * 3600.0)
+        recheck = Recheck(XApi(account.token, account.api), index.all, now_ms, timing=timing)
+    return x(wiring, account, topics, meter, cursor, recheck=recheck)
 
 
 def _beginning(name: str, now_ms: int) -> int:

@@ -13,6 +13,7 @@ from services.ingest.gaps import Watch
 from services.ingest.live_source import LiveSource, Wiring, place
 from services.ingest.x_api import BUILT_IN, XApi
 from services.ingest.x_budget import Budget, Estimate, Meter
+from services.ingest.x_compliance import Recheck
 from services.ingest.x_rules import Plan, Rule, rules_of
 from services.ingest.x_socket import Options, XSocket
 from services.topics import Topics
@@ -51,8 +52,12 @@ def x(
     cursor: bytes | None = None,
     *,
     options: Options | None = None,
+    recheck: Recheck | None = None,
 ) -> LiveSource:
-    """Posts of X that our topics ask for, from the saved cursor or from now on."""
+    """Posts of X that our topics ask for, from the saved cursor or from now on.
+
+    `recheck` finds out which of them are deleted later; the source closes it.
+    """
 
     def rules() -> Sequence[Rule]:
         return rules_of(topics(), account.plan)
@@ -68,6 +73,7 @@ def x(
         cursor=str(place(cursor).position or ""),
         options=options or Options(backfill=account.backfill),
         version=topics,
+        recheck=recheck,
     )
     return LiveSource(NAME, socket, Events(), watch, wiring, cursor)
 

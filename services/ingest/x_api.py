@@ -1,4 +1,4 @@
-"""The one file that speaks tweepy: X's filtered stream, its rules, recent search and counts.
+"""The one file that speaks tweepy: X's filtered stream and rules, search, counts, compliance.
 
 tweepy knows the protocol; it is told not to reconnect by itself, since every new
 connection has something to catch up on first. What goes wrong comes out as
@@ -102,6 +102,15 @@ class XApi:
             if not token:
                 return
             more = {"next_token": token}
+
+    def compliance_job(self) -> Mapping[str, str]:
+        """A new batch compliance job for posts: `id`, `upload_url`, `download_url`."""
+        job: Mapping[str, str] = _asked(self._client.create_compliance_job, "tweets")["data"]
+        return job
+
+    def compliance_status(self, job: str) -> str:
+        """created, in_progress, complete, failed or expired."""
+        return str(_asked(self._client.get_compliance_job, job)["data"]["status"])
 
     def count(self, query: str) -> int:
         """Posts that matched the query in the last seven days; costs no read."""

@@ -25,6 +25,7 @@ from services.ingest.live import Backoff, Ended, Live, Message
 from services.ingest.times import X_EPOCH_MS, from_snowflake
 from services.ingest.x_api import HTTP, NETWORK, RATE, Stream, XApi, XFailed
 from services.ingest.x_budget import Budget
+from services.ingest.x_compliance import Recheck
 from services.ingest.x_rules import Rule, changes
 
 log = logging.getLogger(__name__)
@@ -66,10 +67,12 @@ class XSocket:
         cursor: str = "",
         options: Options | None = None,
         version: Callable[[], object] = lambda: None,
+        recheck: Recheck | None = None,
     ) -> None:
         """`rules` says what is wanted now; asked before each connection.
 
-        A new one is made when `version` gives another object than before.
+        A new one is made when `version` gives another object than before. `recheck`
+        brings what is gone of the posts that came before.
         """
         self._version, self._current = version, version()
         self._watch, self._api, self._rules, self._budget = watch, api, rules, budget
@@ -80,6 +83,9 @@ class XSocket:
         self._wanted: tuple[Rule, ...] = ()
         self._received = 0
         self._stream: Stream | None = None
+        self._recheck, self._taken = recheck, self._newest
+        if recheck is not None:
+            recheck.start()
         self._live = Live(
             watch,
             self._session,
@@ -96,12 +102,22 @@ class XSocket:
             self._current = version
             if self._stream is not None:
                 self._stream.end("rules_changed")
-        return self._live.take(most, timeout_s)
+        messages = self._gone() + self._live.take(most, timeout_s)
+        if messages:
+            self._taken = messages[-1][1]
+        return messages
+
+    def _gone(self) -> list[Message]:
+        """What is gone moves the position nowhere: after a crash it is found out again."""
+        found = self._recheck.take() if self._recheck is not None else []
+        return [(message, self._taken) for message in found]
 
     def close(self) -> None:
         self._live.stop()
         if self._stream is not None:
             self._stream.end("closed")
+        if self._recheck is not None:
+            self._recheck.close()
         self._live.join(1.0)
 
     # -- one session ------------------------------------------------------------

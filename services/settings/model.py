@@ -225,6 +225,13 @@ class Settings(DashboardSettings, ReceiverSettings, GrafanaSettings):
         False, description="Your plan has backfill_minutes (else gaps are searched for)."
     )
 
+    x_recheck_h: int = Field(
+        6,
+        ge=0,
+        le=24,
+        description="So often X is asked which of the posts that we keep are deleted; 0: never.",
+    )
+
     # Watching the watcher
     metrics_host: str = Field("127.0.0.1", description="Address of /healthz and /metrics.")
     metrics_port: int | None = Field(

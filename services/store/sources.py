@@ -11,7 +11,7 @@ The accounts answer the platform's word that a post or an account is gone
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from services.store import schema
 from services.store.client import Client
@@ -56,6 +56,11 @@ class Accounts:
         """What was noted under the account lately, in a fixed order."""
         held = self._client.call("SMEMBERS", self._prefix + account)
         return sorted(entry.decode() for entry in held)
+
+    def all(self) -> Iterator[str]:
+        """Every account of which anything was noted lately; some may come twice."""
+        for key in self._client.scan(self._prefix + "*"):
+            yield key.decode().removeprefix(self._prefix)
 
 
 class Originals:

@@ -2,7 +2,8 @@
 
 Posts reach the stream while it is open, and search afterwards. Faults (once
 each, in order): http_429, http_503, limit (the one connection is taken),
-drop, stall, disconnect (an operational error in the stream), garbage, duplicate.
+drop, stall, disconnect (an operational error in the stream), garbage, duplicate,
+and of compliance jobs job_403 and so on.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ class XServer:
         self.tweets: list[dict[str, Any]] = []
         self.requests: list[tuple[str, dict[str, list[str]]]] = []
         self.keep_alive_s = 0.1
+        self.deleted: dict[str, str] = {}
+        """Ids of posts that are gone, each with the reason; what compliance jobs tell."""
+        self.jobs: dict[str, dict[str, Any]] = {}
         self.open: list[queue.SimpleQueue[bytes | None]] = []
         self.lock = threading.Lock()
         self.stopped = threading.Event()
@@ -111,7 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
         split = urlsplit(self.path)
         query = parse_qs(split.query)
         self.x.requests.append((split.path, query))
-        if self.headers.get("Authorization") != f"Bearer {self.x.token}":
+        if split.path.startswith("/jobs/"):
+            self._results(split.path)
+        elif self.headers.get("Authorization") != f"Bearer {self.x.token}":
             self._answer(401, {"title": "Unauthorized", "detail": "Unauthorized", "status": 401})
         elif split.path == "/2/tweets/search/stream/rules":
             self._answer(200, {"data": list(self.x.rules.values())} if self.x.rules else {})
@@ -122,9 +128,55 @@ class _Handler(BaseHTTPRequestHandler):
         elif split.path == "/2/tweets/counts/recent":
             count = sum(query["query"][0] in t["text"] for t in self.x.tweets)
             self._answer(200, {"data": [], "meta": {"total_tweet_count": count}})
+        elif split.path.startswith("/2/compliance/jobs/"):
+            self._job(split.path.rpartition("/")[2])
+
+    def _job(self, ident: str) -> None:
+        """A job is in progress when first asked after its upload, and complete then."""
+        job = self.x.jobs[ident]
+        status = job["status"]
+        if status == "in_progress":
+            job["status"] = "complete"
+        self._answer(200, {"data": {"id": ident, "type": "tweets", "status": status}})
+
+    def _new_job(self) -> None:
+        ident = str(9000 + len(self.x.jobs))
+        self.x.jobs[ident] = {"status": "created", "ids": []}
+        place = f"{self.x.url}/jobs/{ident}"
+        job = {"id": ident, "type": "tweets", "status": "created"}
+        job |= {"upload_url": f"{place}?upload", "download_url": f"{place}?results"}
+        self._answer(200, {"data": job})
+
+    def do_PUT(self) -> None:
+        """The upload, to a place that is not the API's and knows no token."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        job = self.x.jobs[urlsplit(self.path).path.rpartition("/")[2]]
+        job |= {"status": "in_progress", "ids": body.decode().split("\n")}
+        self._answer(200, {})
+
+    def _results(self, path: str) -> None:
+        rows = [
+            {"id": i, "action": "delete", "reason": self.x.deleted[i],
+             "redacted_at": "2026-11-01T00:00:00.000Z"}
+            for i in self.x.jobs[path.rpartition("/")[2]]["ids"]
+            if i in self.x.deleted
+        ]  # fmt: skip
+        data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/2/compliance/jobs":
+            self.x.requests.append((self.path, {"body": [json.dumps(body)]}))
+            refused = self.x.fault("job_")
+            if refused:
+                self._answer(int(refused.removeprefix("job_")), {"title": "no"})
+            else:
+                self._new_job()
+            return
         for ident in body.get("delete", {}).get("ids", ()):
             self.x.rules.pop(ident)
         bad = [rule for rule in body.get("add", ()) if "unknown:" in rule["value"]]
