@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from services import pipeline
 from services.dashboard.app import Options
@@ -11,7 +11,9 @@ from services.dashboard.backend import Backend
 from services.dashboard.server import Address, DashboardServer, refuse_to_be_open
 from services.errors import UsageError
 from services.phrases import own_words
+from services.pictures.port import Pictures
 from services.settings import Settings
+from services.store.store import Store
 from services.topics import load_topics
 
 
@@ -29,10 +31,27 @@ def serve_dashboard(
     stack.callback(store.close)
     backend = Backend(store, live=settings.namespace, clock_ms=pipeline.clock_ms)
     address = Address(settings.dashboard_host, settings.dashboard_port, or_next_port)
-    options = Options(address.host, settings.dashboard_url, secret, own_words=_own_words(settings))
+    options = Options(
+        address.host,
+        settings.dashboard_url,
+        secret,
+        pictures=_pictures(settings, store, stack),
+        own_words=_own_words(settings),
+    )
     server = DashboardServer(backend, address, options)
     stack.callback(server.close)
     return server
+
+
+def _pictures(settings: Settings, store: Store, stack: ExitStack) -> Pictures | None:
+    """Where the pictures of kept posts are, until `stack` ends; None where none are kept."""
+    streams = None
+    if not pipeline.is_embedded(settings):
+        streams = stack.enter_context(closing(pipeline.make_streams(settings)))
+    pictures = pipeline.make_pictures(settings, streams, store)
+    if pictures is not None:
+        stack.callback(pictures.close)
+    return pictures
 
 
 def _own_words(settings: Settings) -> Callable[[str], frozenset[str]]:
