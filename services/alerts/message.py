@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 MOST_POSTS: Final = 3
 LONGEST_TEXT: Final = 280
 QUALITY: Final = 85
+PICTURE_ALT: Final = "A picture and words from above, shaded where each network looked most."
 TITLES: Final = {"dmlanet": "DMLANet", "rnnca": "RNN-CA"}
 
 
@@ -84,11 +85,6 @@ class Writer:
             if found and found[0] is not None:
                 return drawn(found[0], post)
         return None
-
-
-PICTURE_ALT: Final = (
-    "The picture of a post above and its words, shaded where each network looked most."
-)
 
 
 def shown(post: KeptPost) -> ShownPost:

@@ -104,12 +104,13 @@ def _html(message: Message) -> str:
 def _pieces(message: Message) -> Iterator[str]:
     """Styles stand in the elements: mail programs drop sheets of styles."""
     tint = f"#{colour(message):06x}"
-    yield f'<html><body style="margin:0;{_FONT};font-size:15px;line-height:1.45;color:#222">'
+    yield f'<!doctype html><html><body style="margin:0;{_FONT};font-size:15px;line-height:1.45;color:#222">'
     yield f'<div style="max-width:640px;padding:16px 20px;border-left:6px solid {tint}">'
     yield f'<h2 style="margin:0 0 8px;font-size:19px;color:{tint}">{escape(message.title)}</h2>'
     for paragraph in message.text.splitlines():
         yield f'<p style="margin:0 0 8px">{escape(paragraph)}</p>'
-    yield '<table role="presentation" style="border-collapse:collapse;margin:12px 0">'
+    yield '<table role="presentation" style="border-collapse:collapse;margin:12px 0;'
+    yield 'font-size:15px;line-height:1.45">'
     for fact in message.facts:
         yield '<tr><td style="padding:2px 16px 2px 0;color:#666;vertical-align:top">'
         yield f"{escape(fact.name)}</td><td>{escape(fact.value)}</td></tr>"
@@ -119,7 +120,8 @@ def _pieces(message: Message) -> Iterator[str]:
         yield from map(_post, message.posts)
     if message.picture is not None:
         yield f'<p><img src="cid:{PICTURE_ID}" alt="{escape(message.picture_alt)}" '
-        yield 'style="max-width:100%;height:auto"></p>'
+        yield 'style="max-width:100%;height:auto"><br><span style="color:#666;font-size:13px">'
+        yield f"{escape(message.picture_alt)}</span></p>"
     if web(message.link):
         yield f'<p><a href="{escape(message.link)}" style="color:{tint};font-weight:bold">'
         yield "Open this moment on the dashboard</a></p>"

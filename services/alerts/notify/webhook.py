@@ -31,6 +31,7 @@ ALERT_FIELDS: Final = (
     "topic",
     "rule",
     "kind",
+    "measure",
     "severity",
     "state",
     "onset_ms",
