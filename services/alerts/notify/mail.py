@@ -104,7 +104,8 @@ def _html(message: Message) -> str:
 def _pieces(message: Message) -> Iterator[str]:
     """Styles stand in the elements: mail programs drop sheets of styles."""
     tint = f"#{colour(message):06x}"
-    yield f'<!doctype html><html><body style="margin:0;{_FONT};font-size:15px;line-height:1.45;color:#222">'
+    yield "<!doctype html>"
+    yield f'<html><body style="margin:0;{_FONT};font-size:15px;line-height:1.45;color:#222">'
     yield f'<div style="max-width:640px;padding:16px 20px;border-left:6px solid {tint}">'
     yield f'<h2 style="margin:0 0 8px;font-size:19px;color:{tint}">{escape(message.title)}</h2>'
     for paragraph in message.text.splitlines():
