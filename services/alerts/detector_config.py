@@ -37,7 +37,7 @@ VOLUME = KindConfig(
         weeks=True,
         rhythm_sd=0.7,
         prior=1 / 1440,
-        prior_counts=0.5,
+        prior_counts=0.02,
     ),
     rises=(0.8, 1.6, 2.4),
     dispersion=0.1,

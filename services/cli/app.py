@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from services.cli import alerts, dashboard, grafana, hops, keep, look
+from services.cli import alerts, dashboard, detect, grafana, hops, keep, look
 from services.cli.common import State
 from services.errors import Unavailable, UsageError
 
@@ -31,6 +31,7 @@ alerts.register(app)
 look.register(app)
 dashboard.register(app)
 grafana.register(app)
+detect.register(app)
 keep.register(app)
 
 
