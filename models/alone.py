@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from models.baselines import Baseline, BaselineConfig, build
 from models.folds import Fold
-from models.predictions import fit_temperature, scaled, write_part
+from models.predictions import adjusted, class_shares, fit_temperature, scaled, write_part
 from models.progress import Progress
 from models.run import Run
 from models.signature import PAD_ID
@@ -116,10 +116,18 @@ def train(run: Run, _device: str = "cpu") -> None:
 
 def _tell(run: Run, inputs: Inputs, labels: Tensor, job: tuple[int, int], path: Path) -> None:
     seed, number = job
-    fold, truth, said = run.folds[number], labels.numpy(), {}
+    fold, truth = run.folds[number], labels.numpy()
+    dev, test = {}, {}
     for name in NAMES:
         net = fitted(name, inputs, labels, fold, 1000 * seed + number)
-        dev, test = (_said(net, inputs, rows).softmax(-1).numpy() for rows in (fold.dev, fold.test))
-        said[f"{name}-alone"] = scaled(test, fit_temperature(dev, truth[fold.dev]))
-    ids = [run.pairs.ids[row] for row in fold.test]
-    write_part(path, ids, truth[fold.test], said, number, seed, "test")
+        on_dev, on_test = (
+            _said(net, inputs, rows).softmax(-1).numpy() for rows in (fold.dev, fold.test)
+        )
+        heat = fit_temperature(on_dev, truth[fold.dev])
+        dev[f"{name}-alone"] = scaled(on_dev, heat)
+        test[f"{name}-alone"] = adjusted(scaled(on_test, heat), class_shares(truth[fold.train]))
+    for rows, said, split in ((fold.dev, dev, "dev"), (fold.test, test, "test")):
+        out = path if split == "test" else path.with_name(f"{path.stem}-{split}.parquet")
+        write_part(
+            out, [run.pairs.ids[row] for row in rows], truth[rows], said, number, seed, split
+        )

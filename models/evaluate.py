@@ -1,12 +1,7 @@
 """Every table and figure of the networks, from a run's predictions (`make evaluate`).
 
-Reads `<run>/predictions.parquet`, written by training: one row per prediction,
-
-    id, variant, fold, seed, split, label, p_negative, p_neutral, p_positive
-
-where `split` is "test" for the test part of a fold, and "tweets" for text-only
-tweets that were held back from training. Writes `evaluation.json`,
-`EVALUATION.md` and PNG files into `<run>/evaluation` and `models/reports`.
+Reads `<run>/predictions.parquet` (`models.predictions`), written by training. Writes
+`evaluation.json`, `EVALUATION.md` and PNG files into `<run>/evaluation` and `models/reports`.
 What a run did not train is missing from the tables; nothing is filled in.
 """
 
@@ -16,118 +11,40 @@ import argparse
 import json
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from models import metrics
 from models.data import DataError, load_tweets
-from models.metrics import Ints, Reals
+from models.metrics import Reals
+from models.predictions import (
+    DEV,
+    MEAN,
+    TEST,
+    TWEETS,
+    Predictions,
+    Variants,
+    adjusted,
+    among,
+    class_shares,
+    load,
+    shared,
+)
 from models.signature import LABELS, NETWORKS
 
 REPORTS = Path(__file__).parent / "reports"
-PREDICTIONS = "predictions.parquet"
-COLUMNS = ("id", "variant", "fold", "seed", "split", "label", *(f"p_{name}" for name in LABELS))
 
 EXAMPLES = "gradcam.png"
 """Shows pictures of the data, which stay out of the reports: the run folder has it."""
 
-MEAN = "mean"
 BARS = ("later_fusion", "later_fusion-alone")
 """Late fusion trained beside the networks, and on its own: the better of both is the bar."""
 TEXT, PICTURE = "text_only", "picture_only"
-TEST, TWEETS = "test", "tweets"
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """Rows of one variant, sorted by (seed, fold, id), so that variants line up."""
-
-    ids: npt.NDArray[np.str_]
-    folds: Ints
-    seeds: Ints
-    labels: Ints
-    probs: Reals
-
-    @property
-    def predicted(self) -> Ints:
-        classes: Ints = self.probs.argmax(axis=1)
-        return classes
-
-    def where(self, rows: npt.NDArray[Any]) -> Predictions:
-        parts = (self.ids, self.folds, self.seeds, self.labels, self.probs)
-        return Predictions(*(part[rows] for part in parts))
-
-    def places(self) -> list[tuple[int, int, str]]:
-        return list(zip(self.seeds.tolist(), self.folds.tolist(), self.ids.tolist(), strict=True))
-
-
-Variants = dict[str, Predictions]
-
-
-def load(run: Path) -> dict[str, Variants]:
-    """Predictions of a run, by split and variant, with the mean of both networks."""
-    import pyarrow.parquet as pq
-
-    path = run / PREDICTIONS
-    if not path.is_file():
-        raise DataError(f"no {path}: train first (make train)")
-    table = pq.read_table(path)
-    if missing := [name for name in COLUMNS if name not in table.column_names]:
-        raise DataError(f"{path} has no column {missing[0]!r}")
-    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in COLUMNS}
-    columns |= {name: columns[name].astype(str) for name in ("id", "variant", "split")}
-    splits: dict[str, Variants] = {}
-    for split in np.unique(columns["split"]):
-        here, names = columns["split"] == split, columns["variant"]
-        chosen = {
-            n: _predictions(columns, here & (names == n), path) for n in np.unique(names[here])
-        }
-        splits[str(split)] = {str(name): rows for name, rows in chosen.items()}
-    for variants in splits.values():
-        if MEAN not in variants and all(name in variants for name in NETWORKS):
-            variants[MEAN] = mean_of([variants[name] for name in NETWORKS])
-    return splits
-
-
-def _predictions(columns: dict[str, Any], rows: npt.NDArray[np.bool_], path: Path) -> Predictions:
-    order = np.flatnonzero(rows)
-    ids = columns["id"]
-    order = order[np.lexsort((ids[order], columns["fold"][order], columns["seed"][order]))]
-    probs = np.stack([columns[f"p_{name}"][order] for name in LABELS], axis=1).astype(np.float64)
-    if not np.allclose(probs.sum(axis=1), 1, atol=1e-3):
-        raise DataError(f"{path}: probabilities of {columns['variant'][order[0]]} do not sum to 1")
-    probs /= probs.sum(axis=1, keepdims=True)
-    labels = columns["label"][order]
-    if labels.dtype.kind not in "iu":
-        labels = np.array([LABELS.index(str(label)) for label in labels])
-    folds, seeds = columns["fold"][order], columns["seed"][order]
-    return Predictions(
-        ids[order], folds.astype(np.int64), seeds.astype(np.int64), labels.astype(np.int64), probs
-    )
-
-
-def mean_of(parts: list[Predictions]) -> Predictions:
-    """Their mean, row by row: what the product's label and score rest on."""
-    first = parts[0]
-    if any(part.places() != first.places() for part in parts):
-        raise DataError("the networks were not evaluated on the same rows")
-    probs = np.mean([part.probs for part in parts], axis=0)
-    return Predictions(first.ids, first.folds, first.seeds, first.labels, probs)
-
-
-def shared(a: Predictions, b: Predictions) -> tuple[Predictions, Predictions]:
-    """Both on the rows that both have (a variant may lack some seeds)."""
-    common = set(a.places()) & set(b.places())
-    return a.where(_among(a, common)), b.where(_among(b, common))
-
-
-def _among(rows: Predictions, places: set[tuple[int, int, str]]) -> npt.NDArray[np.bool_]:
-    return np.array([place in places for place in rows.places()], dtype=bool)
+STRENGTHS = (0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0)
+"""Of the adjustment for rare classes, as tried on the validation parts."""
 
 
 def scores(rows: Predictions) -> dict[str, Any]:
@@ -174,7 +91,7 @@ def opposites(variants: Variants) -> dict[str, Any]:
     chosen = {place for place, keep in zip(text.places(), rows.tolist(), strict=True) if keep}
     out: dict[str, Any] = {"n": len(chosen), "share": len(chosen) / max(int(polar.sum()), 1)}
     for name, predictions in variants.items():
-        here = predictions.where(_among(predictions, chosen))
+        here = predictions.where(among(predictions, chosen))
         if len(here.ids):
             positive = here.probs[:, metrics.POSITIVE] > here.probs[:, metrics.NEGATIVE]
             right = positive == (here.labels == metrics.POSITIVE)
@@ -201,6 +118,27 @@ def natural(variants: Variants, learned: Reals) -> dict[str, Any]:
     return out
 
 
+def validated(variants: Variants) -> dict[str, Any]:
+    """Accuracy and weighted F1 on validation parts, by strength of the adjustment.
+
+    No row of them is in any fold's test part, so what they choose sees no test part.
+    They did choose each fit's epoch and temperature, which flatters all alike.
+    """
+    out: dict[str, Any] = {}
+    for name in (*NETWORKS, MEAN, *BARS):
+        if name in variants:
+            out[name] = {str(s): _at_strength(variants, name, s) for s in STRENGTHS}
+    return out
+
+
+def _at_strength(variants: Variants, name: str, strength: float) -> dict[str, float]:
+    parts = [variants[each] for each in (NETWORKS if name == MEAN else (name,))]
+    prior = class_shares(parts[0].labels)
+    said = np.mean([adjusted(part.probs, prior, strength) for part in parts], axis=0)
+    matrix = metrics.confusion(parts[0].labels, said.argmax(axis=1))
+    return {"accuracy": metrics.accuracy(matrix), "weighted_f1": metrics.weighted_f1(matrix)}
+
+
 def the_bar(test: dict[str, Any]) -> str | None:
     """The late fusion of highest accuracy; None where a run has none."""
     there = [name for name in BARS if name in test]
@@ -223,6 +161,7 @@ def evaluate(splits: dict[str, Variants]) -> dict[str, Any]:
         if network in test and name.startswith(f"{network}-")
     }
     out["opposite_sentiment"] = opposites(test)
+    out["validation"] = validated(splits.get(DEV, {}))
     if TWEETS in splits:
         _, labels = load_tweets().part("train")
         learned = np.bincount(labels, minlength=len(LABELS)) / len(labels)

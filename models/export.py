@@ -15,6 +15,7 @@ import json
 import shutil
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class Trained:
     backbone: Backbone
     joint: Joint
     temperatures: dict[str, float]
+    prior: Sequence[float]
 
 
 def modules(trained: Trained) -> dict[str, nn.Module]:
@@ -62,7 +64,7 @@ def modules(trained: Trained) -> dict[str, nn.Module]:
         "text": TextModule(joint.encoder),
     }
     for name in signature.NETWORKS:
-        found[name] = NetworkModule(joint.heads[name], trained.temperatures[name])
+        found[name] = NetworkModule(joint.heads[name], trained.temperatures[name], trained.prior)
     return {name: module.eval() for name, module in found.items()}
 
 
@@ -127,9 +129,8 @@ def trained(run: Run) -> Trained:
     joint = Joint(backbone.channels, TextEncoder(), networks(), run.config.frozen_layers)
     state = torch.load(path, weights_only=True)
     joint.load_state_dict({k: v for k, v in state.items() if not _other_head(k)})
-    return Trained(
-        backbone, joint, json.loads((run.folder / "final.json").read_text())["temperatures"]
-    )
+    told = json.loads((run.folder / "final.json").read_text())
+    return Trained(backbone, joint, told["temperatures"], told["prior"])
 
 
 def _other_head(key: str) -> bool:

@@ -55,11 +55,12 @@ def lower_states(encoder: TextEncoder, layers: int, tokens: Tensor, device: str 
 def kept(path: Path, compute: Callable[[], Tensor]) -> Tensor:
     """The tensor at `path`; computed and kept there the first time.
 
-    Written beside and renamed: an interrupted run leaves no half a file.
+    Written beside and renamed: an interrupted run leaves no half a file. Mapped, not read:
+    several processes on the shares of a run hold it once.
     """
     if not path.is_file():
         partial = path.with_suffix(".partial")
         torch.save(compute(), partial)
         partial.rename(path)
-    tensor: Tensor = torch.load(path, weights_only=True)
+    tensor: Tensor = torch.load(path, weights_only=True, mmap=True)
     return tensor

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from models.backbone import Backbone, Projection
 from models.encoder import TextEncoder
 from models.parts import Answer
+from models.predictions import ADJUSTMENT
 from models.signature import MAX_TOKENS, PAD_ID
 
 
@@ -54,18 +57,25 @@ class TextModule(nn.Module):
 
 
 class NetworkModule(nn.Module):
-    """A network with its temperature: FEATURES, HAS_IMAGE, STATES, TOKENS -> four outputs."""
+    """A network, calibrated: FEATURES, HAS_IMAGE, STATES, TOKENS -> four outputs.
 
-    def __init__(self, head: nn.Module, temperature: float) -> None:
+    `prior` (3,) are the class shares that it learned from; posts with a picture get
+    `models.predictions.adjusted`, here as an offset of the logits.
+    """
+
+    offset: Tensor
+
+    def __init__(self, head: nn.Module, temperature: float, prior: Sequence[float]) -> None:
         super().__init__()
         self.head, self.temperature = head, temperature
+        self.register_buffer("offset", -ADJUSTMENT * torch.tensor(prior).log())
 
     def forward(
         self, features: Tensor, has_image: Tensor, states: Tensor, tokens: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         answer: Answer = self.head.answer(features, has_image, states, tokens.long())
         return (
-            (answer.logits / self.temperature).softmax(-1),
+            (answer.logits / self.temperature + has_image * self.offset).softmax(-1),
             answer.word_attention,
             answer.region_attention,
             answer.picture_weight,

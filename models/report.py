@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from models.claims import ABLATIONS, CLAIMS, OPPOSITE
+from models.predictions import ADJUSTMENT
 from models.signature import LABELS
 
 TITLES = {
@@ -42,6 +43,7 @@ def markdown(results: dict[str, Any]) -> str:
         _ablations(results),
         _opposite(results.get("opposite_sentiment", {})),
         _tweets(results.get("tweets", {})),
+        _validation(results.get("validation", {})),
         _claims(),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -153,6 +155,25 @@ def _tweets(found: dict[str, Any]) -> str:
         " count adjusted by error rates known from other tweets (Forman 2008)."
     )
     return f"## Text-only tweets\n\n{note}\n\n{_table(head, rows)}" if rows else ""
+
+
+def _validation(found: dict[str, Any]) -> str:
+    """What the strength of the adjustment for rare classes was chosen on."""
+    rows = [
+        [
+            _title(name), strength, _percent(row["accuracy"]), _percent(row["weighted_f1"]),
+            _points(row["accuracy"] - row["weighted_f1"]),
+        ]
+        for name, by_strength in sorted(found.items(), key=_by_rank)
+        for strength, row in by_strength.items()
+    ]  # fmt: skip
+    head = ("variant", "strength", "accuracy", "weighted F1", "points between them")
+    note = (
+        "No row here is in a test part of any fold. Probabilities are divided by the class shares"
+        f" to the power of the strength; the one in use, {ADJUSTMENT}, was chosen on such parts."
+        " The same parts chose each fit's epoch and temperature, which flatters all rows alike."
+    )
+    return f"## Validation parts of the folds\n\n{note}\n\n{_table(head, rows)}" if rows else ""
 
 
 def _claims() -> str:

@@ -16,10 +16,18 @@ from models.fit import FitConfig, Store, fit, predict
 from models.folds import Fold
 from models.glove import glove_store
 from models.joint import Joint
-from models.predictions import Probabilities, fit_temperature, join_parts, scaled, write_part
+from models.predictions import (
+    Probabilities,
+    adjusted,
+    class_shares,
+    fit_temperature,
+    join_parts,
+    scaled,
+    write_part,
+)
 from models.pretrain import pretrain
 from models.run import Run
-from models.signature import LABELS, NETWORKS
+from models.signature import NETWORKS
 
 Rows = npt.NDArray[np.int64]
 
@@ -84,7 +92,11 @@ def _train_and_tell(
     device: str,
     held_back: tuple[Store, list[str]] | None,
 ) -> None:
-    """Fit on the fold, calibrate on its dev part, write what is said of the rest."""
+    """Fit on the fold, calibrate on its dev part, write what is said of the rest.
+
+    What is said of the dev part is written without the adjustment, whose strength
+    such parts choose.
+    """
     number, fold, seed = which
     config = _seeded(run.config.fit, 1000 * seed + number)
     model, curves = fit(
@@ -96,11 +108,18 @@ def _train_and_tell(
     path = _part(run, kind, number, seed)
     path.parent.mkdir(exist_ok=True)
     (path.with_suffix(".json")).write_text(json.dumps({"curves": curves, "temperatures": heat}))
-    ids = [run.pairs.ids[row] for row in fold.test]
-    said = _calibrated(predict(model, store, fold.test, device), heat)
     if held_back is not None:
         _tell_tweets(path, model, held_back, heat, (number, seed), device)
-    write_part(path, ids, labels[fold.test], said, number, seed, "test")
+    ids = run.pairs.ids
+    write_part(
+        path.with_name(path.stem + "-dev.parquet"),
+        [ids[row] for row in fold.dev], labels[fold.dev], _calibrated(dev, heat),
+        number, seed, "dev",
+    )  # fmt: skip
+    prior = _prior(store, fold.train)
+    test = _calibrated(predict(model, store, fold.test, device), heat)
+    said = {name: adjusted(p, prior) for name, p in test.items()}
+    write_part(path, [ids[row] for row in fold.test], labels[fold.test], said, number, seed, "test")
 
 
 def _tell_tweets(
@@ -142,7 +161,8 @@ def final(run: Run, device: str) -> None:
     model, curves = fit(model, store, rows, fold.dev, run.config.fit, "final", device)
     dev, labels = predict(model, store, fold.dev, device), store.labels.numpy()[fold.dev]
     heat = {name: fit_temperature(dev[name], labels) for name in NETWORKS}
-    (run.folder / "final.json").write_text(json.dumps({"curves": curves, "temperatures": heat}))
+    told = {"curves": curves, "temperatures": heat, "prior": _prior(store, rows)}
+    (run.folder / "final.json").write_text(json.dumps(told))
     partial = path.with_suffix(".partial")
     torch.save(model.state_dict(), partial)
     partial.rename(path)
@@ -164,8 +184,7 @@ def _part(run: Run, kind: str, fold: int, seed: int) -> Path:
 
 
 def _prior(store: Store, rows: Rows) -> tuple[float, ...]:
-    counts = np.bincount(store.labels.numpy()[rows], minlength=len(LABELS))
-    return tuple(float(share) for share in counts / counts.sum())
+    return class_shares(store.labels.numpy()[rows])
 
 
 def _seeded(config: FitConfig, seed: int) -> FitConfig:

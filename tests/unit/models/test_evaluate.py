@@ -102,7 +102,7 @@ def run_folder(folder: Path, variants: dict[str, float], **replace: object) -> P
 
 
 def evaluate_columns() -> tuple[str, ...]:
-    from models.evaluate import COLUMNS
+    from models.predictions import COLUMNS
 
     return COLUMNS
 
@@ -151,7 +151,7 @@ def tweet_file(folder: Path) -> Path:
 
 
 def test_what_a_run_lacks_is_named(tmp_path: Path) -> None:
-    from models.evaluate import load
+    from models.predictions import load
 
     with pytest.raises(DataError, match="train first"):
         load(tmp_path)

@@ -36,7 +36,7 @@ def tokens(count: int) -> np.ndarray:
 def test_a_network_answers_as_in_torch_at_any_batch(model: signature.Model, tmp_path: Path) -> None:
     torch.manual_seed(0)
     head = DmlaNet() if model is signature.DMLANET else RnnCa()
-    module = NetworkModule(head, 1.3).eval()
+    module = NetworkModule(head, 1.3, (0.3, 0.1, 0.6)).eval()
     to_onnx(module, model, tmp_path / "net.onnx")
     run = session(tmp_path / "net.onnx", threads=1)
     for count in (1, 5):
