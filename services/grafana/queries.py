@@ -85,7 +85,6 @@ def choice(name: str, label: str, url: str, selector: str, *, root: str = "") ->
         "label": label,
         "type": "query",
         "datasource": API,
-        "definition": url,
         "query": {
             "queryType": "infinity",
             "query": "",
@@ -99,7 +98,7 @@ def choice(name: str, label: str, url: str, selector: str, *, root: str = "") ->
         "includeAll": False,
         "skipUrlSync": False,
         "options": [],
-        "current": {},
+        "current": {"text": "", "value": ""},
     }
 
 
@@ -131,7 +130,13 @@ def marks(tags: Sequence[str], name: str, colour: str) -> Json:
         "enable": True,
         "hide": False,
         "iconColor": colour,
-        "target": {"type": "tags", "tags": list(tags), "matchAny": False, "limit": 100},
+        "target": {
+            "refId": "Anno",
+            "type": "tags",
+            "tags": list(tags),
+            "matchAny": False,
+            "limit": 100,
+        },
     }
 
 
