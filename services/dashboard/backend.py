@@ -15,6 +15,7 @@ from typing import Final, ParamSpec, TypeVar
 from services.dashboard.problems import not_found
 from services.dashboard.recent import Recent
 from services.dashboard.sources import Status, decode
+from services.errors import Unavailable
 from services.store import schema, sources
 from services.store.alerts import Alert, Alerts
 from services.store.reader import LIVE, Namespace, Reader, Watermark
@@ -24,6 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS: Final = 4
+PATIENCE_S: Final = 15.0
 STATE_S: Final = 0.5
 SOURCES_S: Final = 2.0
 ALERTED_S: Final = 1.0
@@ -61,9 +63,13 @@ class Backend:
         self._pool = ThreadPoolExecutor(THREADS, "dashboard")
 
     async def ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work` in one of the threads."""
+        """Run `work` in one of the threads. `Unavailable` where the store takes too long."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, lambda: work(*args, **kwargs))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await loop.run_in_executor(self._pool, lambda: work(*args, **kwargs))
+        except TimeoutError:
+            raise Unavailable("store", f"no answer within {PATIENCE_S:.0f} s") from None
 
     def namespaces(self) -> list[State]:
         """Every namespace: live first, then replays, the newest first."""
@@ -134,5 +140,5 @@ class Backend:
         )
 
     def close(self) -> None:
-        """Wait for reads that are under way."""
-        self._pool.shutdown()
+        """Let go of the threads; a read that waits for the store holds nobody up."""
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
 
 from services.dashboard.answers import CSV, Body
 from services.dashboard.badges import Badge
-from services.dashboard.rows import Row
+from services.dashboard.rows import Row, folded
 from services.dashboard.views import Snapshot
-from services.topics.folding import fold
 
 Sort = Literal["name", "count", "score", "negative", "change", "alert"]
 Order = Literal["asc", "desc"]
@@ -107,18 +105,18 @@ def cell(value: object) -> str:
 
 def _matching(snapshot: Snapshot, wish: Wish) -> Sequence[Row]:
     """Every row that fits `q`, in order; kept with the snapshot."""
-    wanted = _folded(wish.q.strip())
+    wanted = folded(wish.q.strip())
 
     def find() -> list[Row]:
         rows = snapshot.rows.values()
-        return _sorted([r for r in rows if wanted in _folded(r.topic)], snapshot.badges, wish)
+        return _sorted([r for r in rows if wanted in r.folded], snapshot.badges, wish)
 
     return snapshot.remember(("rows", wanted, wish.sort, wish.order), find)
 
 
 def _sorted(rows: list[Row], badges: Mapping[str, Badge], wish: Wish) -> list[Row]:
-    """Rows without the figure come last, whatever the order; equals by name."""
-    rows.sort(key=lambda row: _folded(row.topic))
+    """`rows` come by name. Those without the figure go last, whatever the order; equals stay by
+    name."""
     if wish.sort == "name":
         return rows[::-1] if wish.order == "desc" else rows
     down = wish.order != "asc"
@@ -130,8 +128,3 @@ def _sorted(rows: list[Row], badges: Mapping[str, Badge], wish: Wish) -> list[Ro
     there = [(value, row) for row in rows if (value := figure(row)) is not None]
     there.sort(key=lambda pair: pair[0], reverse=down)
     return [row for _, row in there] + [row for row in rows if figure(row) is None]
-
-
-@lru_cache(50_000)
-def _folded(text: str) -> str:
-    return fold(text)

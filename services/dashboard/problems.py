@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from services.dashboard.schemas import Problem
-from services.errors import Unavailable
+from services.errors import Unavailable, UsageError
+
+log = logging.getLogger(__name__)
 
 MEDIA = "application/problem+json"
 RETRY_S = 2
@@ -53,6 +56,10 @@ def handle(app: FastAPI) -> None:
     async def unavailable(_: Request, error: Unavailable) -> Response:
         return problem(503, f"{error}; try again", {"Retry-After": str(RETRY_S)})
 
+    @app.exception_handler(UsageError)
+    async def misused(_: Request, error: UsageError) -> Response:
+        return problem(503, str(error))  # the store refuses us: for whoever set it up
+
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         return problem(422, "; ".join(_mistake(e["loc"], e["msg"]) for e in error.errors()))
@@ -65,7 +72,8 @@ def handle(app: FastAPI) -> None:
         return problem(error.status_code, detail, dict(error.headers or {}))
 
     @app.exception_handler(Exception)
-    async def broken(_: Request, error: Exception) -> Response:
+    async def broken(request: Request, error: Exception) -> Response:
+        log.exception("%s could not be answered", request.url.path, exc_info=error)
         return problem(500, f"{type(error).__name__}: this is our fault; the log has more")
 
 

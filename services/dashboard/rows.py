@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import hypot
 
 import msgspec
 
 from services.store.glance import Glance
+from services.topics.folding import fold
 
 
 class _Figures(msgspec.Struct):
@@ -30,6 +32,8 @@ class Row:
     """One topic in one window."""
 
     topic: str
+    folded: str
+    """The name as searches compare it."""
     last_post_ms: int
     end_ms: int
     count: int
@@ -43,6 +47,12 @@ class Row:
     """Equal as long as nothing but time went by."""
     json: bytes
     """The row without its share of voice and alert: the end of an object, from a key on."""
+
+
+@lru_cache(50_000)
+def folded(text: str) -> str:
+    """Without case and accents."""
+    return fold(text)
 
 
 def make_row(topic: str, last_post_ms: int, glance: Glance) -> Row:
@@ -64,6 +74,7 @@ def make_row(topic: str, last_post_ms: int, glance: Glance) -> Row:
     quiet = not now.count and not before.count and b'"count":[0,' in glance.series
     return Row(
         topic=topic,
+        folded=folded(topic),
         last_post_ms=last_post_ms,
         end_ms=glance.end_ms,
         count=now.count,

@@ -7,13 +7,13 @@ moves. What readers get is a `Snapshot`, which never changes once it is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from services.dashboard.backend import Backend, State
 from services.dashboard.badges import Badge, badges_of
-from services.dashboard.rows import Row, make_row
+from services.dashboard.rows import Row, folded, make_row
 from services.store import schema
 from services.store.alerts import Alert, Alerts
 from services.store.glance import Glance, Window, glances, rolled
@@ -45,6 +45,7 @@ class Snapshot:
     state: State
     window: str
     rows: Mapping[str, Row]
+    """By topic, in the order of their names."""
     badges: Mapping[str, Badge]
     """By topic, the gravest alert that is open."""
     changed: Sequence[Row]
@@ -83,6 +84,8 @@ class View:
         self._state = state
         self._topics: dict[str, _Topic] = {}
         self._newest_ms = 0
+        self._names: dict[str, None] = {}
+        """Of the topics, in order."""
         self._turn: list[str] = []
         self._ticks = 0
         self._stirred = False
@@ -124,6 +127,14 @@ class View:
             elif topic.newest_ms != newest:
                 topic.newest_ms, topic.follow = newest, FOLLOWED
             self._newest_ms = max(self._newest_ms, newest)
+        if everything:
+            self._forget(self._topics.keys() - {raw.decode() for raw in flat[::2]})
+
+    def _forget(self, names: Set[str]) -> None:
+        """Topics that are no more: the namespace was made anew."""
+        for name in names:
+            del self._topics[name]
+            self._stirred = True
 
     def _next_in_turn(self, room: int) -> list[str]:
         """Topics that have something to lose as time goes on, each once in a turn."""
@@ -136,7 +147,9 @@ class View:
                 self._turn = [n for n, topic in self._topics.items() if self._may_move(topic)]
                 if not self._turn:
                     break
-            found.append(self._turn.pop())
+            name = self._turn.pop()
+            if name in self._topics:
+                found.append(name)
         return found
 
     def _may_move(self, topic: _Topic) -> bool:
@@ -189,7 +202,9 @@ class View:
             if not (changed or alerts or self._stirred) and old.state == self._state:
                 return old
         self._stirred = False
-        rows_now = {n: topic.row for n, topic in self._topics.items() if topic.row is not None}
+        if len(self._names) != len(self._topics) or self._names.keys() != self._topics.keys():
+            self._names = dict.fromkeys(sorted(self._topics, key=folded))
+        rows_now = {n: row for n in self._names if (row := self._topics[n].row) is not None}
         self._snapshot = Snapshot(
             version=old.version + 1 if old else 1,
             state=self._state,

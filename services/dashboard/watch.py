@@ -19,7 +19,7 @@ from services.dashboard.backend import Backend, State
 from services.dashboard.events import Subscription
 from services.dashboard.problems import Refused
 from services.dashboard.views import Snapshot, View
-from services.errors import Unavailable
+from services.errors import Unavailable, UsageError
 from services.store.glance import WINDOWS
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Watch:
         self._sequence = 0
         self._looked_s = time.monotonic()
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._trouble: Unavailable | Refused | None = None
+        self._trouble: Unavailable | UsageError | Refused | None = None
         self._snapshot: Snapshot | None = None
         self.readers: set[Subscription] = set()
         self._task = asyncio.create_task(self._run(), name=f"watch {state.name} {window}")
@@ -89,17 +89,19 @@ class Watch:
         finally:
             self._ended()
             if not self._first.done():
-                self._first.cancel()
+                self._first.set_exception(Refused(503, "the dashboard is being closed"))
+                self._first.exception()  # whoever waits hears of it; nobody has to
 
     async def _tick(self) -> None:
         away = self._trouble is not None
         work = self._view.tick if self._snapshot is not None and not away else self._view.load
         try:
             snapshot = await self._backend.ask(work)
-        except (Unavailable, Refused) as error:
-            if not away:
-                self._tell_all(events.trouble(self._next_id(), self._view.name, str(error)))
-            self._trouble = error
+        except (Unavailable, UsageError, Refused) as error:
+            self._be_away(error)
+        except Exception:
+            log.exception("the figures of %s can't be read", self._view.name)
+            self._be_away(Refused(500, "this is our fault; the log has more"))
         else:
             old, self._snapshot, self._trouble = self._snapshot, snapshot, None
             if away:
@@ -108,6 +110,11 @@ class Watch:
                 self._tell(snapshot)
         if not self._first.done():
             self._first.set_result(None)
+
+    def _be_away(self, trouble: Unavailable | UsageError | Refused) -> None:
+        if self._trouble is None:
+            self._tell_all(events.trouble(self._next_id(), self._view.name, str(trouble)))
+        self._trouble = trouble
 
     def _next_id(self) -> str:
         self._sequence += 1
