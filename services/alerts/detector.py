@@ -97,17 +97,24 @@ class Bank:
             return None
         return describe(kind, watch, self._table, column)
 
-    def candidates(self, kind: str, per_week: float) -> list[str]:
-        """Topics whose finding is at or under PER_WEEK and agreed, in the order of adding.
+    def rarity(self, kind: str) -> tuple[Array, Flags]:
+        """Of all topics, in the order of adding: how often a week, and whether it is agreed.
 
-        Looked at each minute, so it costs one pass over the topics' arrays.
+        Infinite where too little is known.
         """
         watch = self._watches[kind]
         rare = watch.evidence.per_week(self._table)
         loudest = np.argmin(rare, axis=0)[None, :]
         agreed = np.take_along_axis(watch.evidence.agree(self._table), loudest, axis=0)[0]
-        chosen = agreed & (rare.min(axis=0, initial=np.inf) <= per_week)
-        chosen &= ~watch.cold(self._table)
+        rarest = np.take_along_axis(rare, loudest, axis=0)[0]
+        return np.where(watch.cold(self._table), np.inf, rarest), agreed
+
+    def candidates(self, kind: str, per_week: float) -> list[str]:
+        """Topics whose finding is at or under PER_WEEK and agreed, in the order of adding."""
+        rare, agreed = self.rarity(kind)
+        chosen = agreed & (rare <= per_week)
+        if not chosen.any():
+            return []
         return [topic for topic, column in self._topics.items() if chosen[column]]
 
     def hold(self, topic: str, held: bool) -> None:

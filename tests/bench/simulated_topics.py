@@ -54,6 +54,8 @@ class Simulation:
         self.mood = np.zeros(size)
         self.burst_left, self.burst = np.zeros(size), np.ones(size)
         self.gap_left = np.zeros(size)
+        self.calm_share = shares
+        """The true share of the last minute, had there been no onset."""
         self.turned = np.ones(size)
         """What the share is multiplied by: 1, or 2 after an onset."""
 
@@ -74,7 +76,7 @@ class Simulation:
         self.gap_left[gaps] = rng.exponential(GAP_MIN, int(gaps.sum()))
 
     def truth(self) -> tuple[Array, Array]:
-        """Posts a minute and share of negative ones, before chance: `(topics,)` each."""
+        """Posts a minute and share of negative ones, before chance and onset: `(topics,)` each."""
         world = self.world
         turn = 2 * np.pi * self.minute / 1440
         weekend = (self.minute // 1440) % 7 >= 5
@@ -85,12 +87,13 @@ class Simulation:
             / (1 - self.shares)
             * np.exp(self.log_odds + world.share_daily * np.sin(turn + 2 * self.phase) + self.mood)
         )
-        return rate, np.minimum(self.turned * odds / (1 + odds), 0.98)
+        return rate, odds / (1 + odds)
 
     def step(self) -> tuple[Array, Array]:
         """The next minute: posts `(topics, 4)` as the detector takes them, and who was heard."""
         self._move()
-        rate, share = self.truth()
+        rate, self.calm_share = self.truth()
+        share = np.minimum(self.turned * self.calm_share, 0.98)
         posts = self.rng.poisson(rate)
         if self.world.restless:
             size = 1 / self.world.restless - 1
