@@ -10,6 +10,7 @@ import { scoreOf, shares } from "./mood.js";
 import { command, empty, failure, waiting } from "./notices.js";
 import { differ, grouped, postItem } from "./post.js";
 
+const SHOWN = 24;
 const MOODS = ["positive", "neutral", "negative"];
 const LEGEND = { positive: "Positive", neutral: "Neutral", negative: "Negative" };
 const RESOLUTIONS = { 10_000: "10 seconds", 60_000: "minute", 300_000: "5 minutes", 3_600_000: "hour", 86_400_000: "day" };
@@ -114,7 +115,8 @@ export function alerts(list, opened) {
 /** Words and hashtags that more posts say than before. */
 export function phrases(resource) {
   const found = resource.data;
-  const note = found && `of ${plural(found.sampled, "post")} looked at, against ${count(found.sampled_before)} before`;
+  const note = found && [span(found.from, found.to), `: ${plural(found.sampled, "post")} looked at, `
+    + `against ${count(found.sampled_before)} of the time before`];
   return panel({ title: "Rising words and hashtags", key: "phrases", extra: "phrases-panel", note },
     resource.error ? h("p", { class: "note" }, `Not to be had: ${resource.error.message}.`)
       : found === null ? waiting()
@@ -137,7 +139,7 @@ function rising(list) {
 /** The posts that weigh most, the same words once. */
 export function posts(app, resource, onlyDiffering, choose) {
   const found = resource.data;
-  const all = found ? grouped(found.posts) : [];
+  const all = found ? grouped(found.posts).slice(0, SHOWN) : [];
   const apart = all.filter(({ post }) => differ(post));
   const shown = onlyDiffering ? apart : all;
   return panel({

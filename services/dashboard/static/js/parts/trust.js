@@ -19,7 +19,7 @@ export function trust(app) {
   const worries = facts.filter((fact) => fact?.worry);
   return h("section", { class: "trust", key: "trust", "aria-label": "Data quality" },
     h("span", { class: classes("verdict", worries.length ? "careful" : "fine") },
-      icon(worries.length ? "alert" : "check"), worries.length ? "Read with care" : "Data complete"),
+      icon(worries.length ? "alert" : "check"), worries.length ? "Read with care" : "Data sound"),
     h("ul", null, facts.filter(Boolean).map((fact) => h("li", {
       key: fact.key, class: fact.worry && "worry", title: fact.title,
     }, icon(fact.icon), fact.text))));

@@ -45,7 +45,8 @@ class Operations {
         processes.length > 0 && [
           parts.hops(processes), parts.lag(processes), parts.networks(processes), parts.refused(processes),
         ],
-        parts.sources(data), parts.gaps(data.gaps), parts.processes(processes, data), parts.namespaces(this.app, data)),
+        processes.length > 0 && parts.processes(processes, data),
+        parts.sources(data), parts.gaps(data.gaps), parts.namespaces(this.app, data)),
     ];
   }
 

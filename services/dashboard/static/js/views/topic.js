@@ -4,15 +4,16 @@ import { Resource, address } from "../api.js";
 import { h } from "../dom.js";
 import { plural, span } from "../format.js";
 import { Alerts } from "../parts/alert.js";
+import { agreement } from "../parts/agreement.js";
 import { badge, pin } from "../parts/card.js";
 import { segmented, select } from "../parts/controls.js";
 import { icon } from "../parts/icons.js";
 import { failure, loading, stale } from "../parts/notices.js";
-import { endOf, likewise, panned, rangeOf, widened } from "../parts/ranges.js";
+import { endOf, likewise, panned, rangeOf, startOf, widened } from "../parts/ranges.js";
 import * as parts from "../parts/topic.js";
 import { RANGES, resolutionFor, resolutionsFor } from "../windows.js";
 
-const POSTS = 24;
+const POSTS = 100;
 const THROTTLE_MS = 1000;
 
 export const open = (app, route) => new Topic(app, route);
@@ -86,13 +87,20 @@ class Topic {
     const resolution = this.#resolution();
     this.series.ask(address(["topics", this.topic, "series"], { ...within, resolution }));
     this.posts.ask(address(["topics", this.topic, "posts"], { ...within, limit: POSTS }));
-    this.phrases.ask(address(["topics", this.topic, "phrases"], within));
+    this.phrases.ask(address(["topics", this.topic, "phrases"], { ...within, from: this.#risingFrom() }));
     const other = this.compared && this.other.detail.data;
     const there = other && likewise(this.range, this.detail.data, other);
     if (!there) return;
     this.other.series.ask(address(["topics", this.topic, "series"], {
       namespace: this.compared, resolution, from: there.from, to: there.to,
     }));
+  }
+
+  /** Words rise against the time before; of a whole replay, its last third against the rest. */
+  #risingFrom() {
+    const { from, to } = this.range;
+    const whole = from <= startOf(this.detail.data);
+    return whole ? Math.round(to - (to - from) / 3) : from;
   }
 
   /** The width of the panes: what was asked for where it fits, else what reads well. */
@@ -197,7 +205,8 @@ class Topic {
       parts.figures(series),
       this.compared ? this.#sideBySide(series) : this.#charts(series, this.detail.data, null),
       h("div", { class: "topic-side", key: "side" },
-        parts.windows(this.detail.data), parts.alerts(series.alerts, this.alerts)),
+        parts.windows(this.detail.data), parts.alerts(series.alerts, this.alerts),
+        agreement(this.app, this.posts.data)),
       parts.phrases(this.phrases),
       parts.posts(this.app, this.posts, this.onlyDiffering, (only) => {
         this.onlyDiffering = only;
