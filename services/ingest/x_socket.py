@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 SEARCHABLE_MS = 7 * 86_400_000 - 3_600_000
 """Recent search reaches back seven days; an hour less, so as not to be refused at the edge."""
 BACKFILL_MINUTES = 5
+REORDERED_MS = 5_000
+"""The stream does not promise order: search begins so much before the newest post that came. The
+few that come again are read, and paid for, once more."""
 CLOCKS_MS = 30_000
 """X's clock and ours may differ by this much."""
 PAUSES: dict[str, Callable[[int], float]] = {
@@ -206,7 +209,7 @@ class XSocket:
         reach_ms = max(from_ms, now_ms - SEARCHABLE_MS)
         self._watch.gap(from_ms, reach_ms, f"{self._cause}, too_long", filled=False)
         start = (
-            {"since_id": str(self._newest)}
+            {"since_id": str(self._newest - (REORDERED_MS << 22))}
             if reach_ms == from_ms
             else {"start_time": _iso(reach_ms)}
         )

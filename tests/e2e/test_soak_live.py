@@ -31,6 +31,7 @@ from services.settings import Settings, load_settings
 from services.settings.model import SECRETS
 from services.store.reader import Reader
 from services.stream.worker import Worker
+from tests.conftest import ROOT
 from tests.servers.kafka import KafkaServer
 from tests.servers.valkey import ValkeyServer
 from tests.simulators.jetstream import JetstreamServer, Log, generate
@@ -46,6 +47,13 @@ PER_S = 250
 TOPICS = (
     "topics:\n  everything: {query: 'acme OR globex OR initech OR umbrella', text_only: true}\n"
 )
+BLUESKY_FAULTS = [
+    "drop http_503", "duplicate", "reorder", "garbage", "close http_429", "stall", "drop",
+]  # fmt: skip
+MASTODON_FAULTS = ["drop http_429", "reorder", "garbage", "duplicate", "drop http_503"]
+X_FAULTS = [
+    "drop http_429", "drop limit", "reorder", "garbage", "swap http_503", "duplicate", "disconnect",
+]  # fmt: skip
 UNDERTONE = Path(sys.executable).parent / "undertone"
 
 
@@ -69,7 +77,7 @@ class Ingest:
     """`undertone ingest` as a process that may be killed and started again."""
 
     def __init__(self, source: str, environment: dict[str, str], folder: Path) -> None:
-        self._command = [str(UNDERTONE), "ingest", "--source", source]
+        self._command = [sys.executable, "-m", "tests.e2e.hurried", "ingest", "--source", source]
         self._environment = os.environ | environment
         self._log = folder / "ingest.log"
         self.start()
@@ -77,7 +85,7 @@ class Ingest:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, env=self._environment, stdout=log, stderr=log
+                self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
             )
 
     def kill(self) -> None:
@@ -187,10 +195,11 @@ def paced(count: int, send: Callable[[int, int], None]) -> None:
 
 
 def every_few_seconds(faults: list[str], kinds: list[str], count: int) -> None:
-    """One fault per three seconds of the pace."""
+    """One fault per three seconds of the pace; "drop http_429" is both, at a connection's end and
+    at the next one's beginning."""
     for number in range(int(count / PER_S / 3)):
         time.sleep(3)
-        faults.append(kinds[number % len(kinds)])
+        faults += kinds[number % len(kinds)].split()
 
 
 def with_faults(faults: list[str], kinds: list[str], send: Callable[[int, int], None]) -> None:
@@ -215,10 +224,8 @@ def test_bluesky(kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path) -> No
                 now = events[int(start * share) : int(stop * share)]
                 log.add(e | {"time_us": e["time_us"] + moved_us} for e in now)
 
-            kinds = ["drop", "duplicate", "garbage", "close", "http_503", "drop", "http_429"]
-
             def feed() -> None:
-                with_faults(one.faults, kinds, send)
+                with_faults(one.faults, BLUESKY_FAULTS, send)
 
             soak(ingest, settings, feed, lambda: _of_bluesky(log))
 
@@ -250,7 +257,7 @@ def test_mastodon(kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path) -> N
             server.post(status(number, now_ms()) for number in range(start, stop))
 
         def feed() -> None:
-            with_faults(server.faults, ["drop", "garbage", "duplicate", "http_503"], send)
+            with_faults(server.faults, MASTODON_FAULTS, send)
 
         def wanted() -> set[str]:
             return {f"mastodon:here.test/{found['id']}" for found in server.statuses}
@@ -278,7 +285,7 @@ def test_x(kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path) -> None:
             server.post(tweet(n, now_ms(), f"{words[n % 4]} {n}") for n in range(start, stop))
 
         def feed() -> None:
-            with_faults(server.faults, ["drop", "garbage", "duplicate", "drop"], send)
+            with_faults(server.faults, X_FAULTS, send)
 
         soak(ingest, settings, feed, lambda: {f"x:{t['id']}" for t in server.tweets})
 

@@ -65,7 +65,7 @@ def wait_connected(watch: Watch) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("fault", ["drop", "stall", "garbage", "duplicate"])
+@pytest.mark.parametrize("fault", ["drop", "stall", "garbage", "duplicate", "reorder"])
 def test_what_the_stream_lost_is_fetched(fault: str, server: MastodonServer, watch: Watch) -> None:
     start_ms = now_ms()
     posts = [status(n, start_ms - ALL + n) for n in range(ALL)]

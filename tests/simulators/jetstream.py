@@ -20,12 +20,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
+
+from tests.simulators.listening import Listening
 
 FAULTS = (
     "http_503",  # the next handshake is refused
@@ -65,7 +66,7 @@ class Log:
 
 
 @dataclass
-class JetstreamServer:
+class JetstreamServer(Listening):
     """One host. `skew_us` is how far its clock is ahead; `pause_s` slows it down per message."""
 
     log: Log
@@ -75,48 +76,14 @@ class JetstreamServer:
     queries: list[dict[str, list[str]]] = field(default_factory=list)
     sent: int = 0
 
-    def __enter__(self) -> JetstreamServer:
-        self._stop = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        with socket.socket() as last:
-            last.connect(self._listener.getsockname())
-        for thread in self._threads:
-            thread.join(10)
-        self._listener.close()
-
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"ws://127.0.0.1:{self.port}"
 
-    def _accept(self) -> None:
-        while True:
-            connection, _ = self._listener.accept()
-            if self._stop.is_set():
-                connection.close()
-                return
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection:
-            try:
-                query = self._handshake(connection)
-                if query is not None:
-                    self._send(connection, query)
-            except OSError:
-                pass  # the client went away
+    def serve(self, connection: socket.socket) -> None:
+        query = self._handshake(connection)
+        if query is not None:
+            self._send(connection, query)
 
     def _handshake(self, connection: socket.socket) -> dict[str, list[str]] | None:
         """Speak HTTP until the websocket is open; nothing where it was refused."""

@@ -1,8 +1,9 @@
 """A Mastodon server of one timeline: streaming over a websocket, the same by REST, faults too.
 
 Faults (once each, in order): drop, stall, http_503 and http_429 (the next
-handshake), garbage, duplicate. The websocket sends only what is posted while
-it is open; what was posted before must be asked for, as in life.
+handshake), garbage, duplicate, reorder (a message comes behind the next). The
+websocket sends only what is posted while it is open; what was posted before must
+be asked for, as in life. Its ids hold no cursor that could be clamped.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
+
+from tests.simulators.listening import Listening
 
 
 def status(number: int, written_ms: int, host: str = "here.test", text: str = "") -> dict[str, Any]:
@@ -41,7 +43,7 @@ def status(number: int, written_ms: int, host: str = "here.test", text: str = ""
     }
 
 
-class MastodonServer:
+class MastodonServer(Listening):
     """Serves until the `with` ends; `token` is the one it accepts."""
 
     def __init__(self, token: str = "secret") -> None:
@@ -51,30 +53,15 @@ class MastodonServer:
         self.requests: list[str] = []
         self._open: list[queue.SimpleQueue[bytes | None]] = []
         self._lock = threading.Lock()
-        self._stop = threading.Event()
 
-    def __enter__(self) -> MastodonServer:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
-        return self
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
+    def ending(self) -> None:
         with self._lock:
             for waiting in self._open:
                 waiting.put(None)
-        with socket.socket() as last:
-            last.connect(self._listener.getsockname())
-        for thread in self._threads:
-            thread.join(10)
-        self._listener.close()
 
     def post(self, statuses: Iterable[dict[str, Any]]) -> None:
         """New statuses: into the timeline, and to whoever listens now."""
@@ -89,24 +76,10 @@ class MastodonServer:
             for waiting in self._open:
                 waiting.put(message)
 
-    def _accept(self) -> None:
-        while True:
-            connection, _ = self._listener.accept()
-            if self._stop.is_set():
-                connection.close()
-                return
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
         connection.settimeout(10)
-        with connection:
-            try:
-                while not self._stop.is_set() and self._one(connection):
-                    pass
-            except OSError:
-                pass  # the client went away, or was dropped
+        while not self._stop.is_set() and self._one(connection):
+            pass
 
     def _one(self, connection: socket.socket) -> bool:
         head = b""
@@ -149,13 +122,30 @@ class MastodonServer:
             connection.sendall(out)
         try:
             while (message := waiting.get()) is not None:
+                if self._due("reorder"):
+                    later, message = message, waiting.get()
+                    if message is None:
+                        return
+                    self._send(connection, message)
+                    message = later
                 self._send(connection, message)
         finally:
             with self._lock:
                 self._open.remove(waiting)
 
+    def _due(self, kind: str) -> bool:
+        """Whether that fault is due; it is taken then."""
+        due = bool(self.faults) and self.faults[0] == kind
+        if due:
+            self.faults.pop(0)
+        return due
+
     def _send(self, connection: socket.socket, message: bytes) -> None:
-        fault = self.faults.pop(0) if self.faults and not self.faults[0].startswith("http") else ""
+        fault = (
+            self.faults.pop(0)
+            if self.faults and not self.faults[0].startswith(("http", "reorder"))
+            else ""
+        )
         data = bytes(Frame(Opcode.TEXT, message).serialize(mask=False))
         if fault == "drop":
             connection.sendall(data[:-3])

@@ -2,7 +2,8 @@
 
 Posts reach the stream while it is open, and search afterwards. Faults (once
 each, in order): http_429, http_503, limit (the one connection is taken),
-drop, stall, disconnect (an operational error in the stream), garbage, duplicate,
+drop, stall, disconnect (an operational error in the stream), garbage, duplicate, reorder
+(a post comes behind the next), swap (the same, but the connection breaks in between),
 and of compliance jobs job_403 and so on.
 """
 
@@ -124,7 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif split.path == "/2/tweets/search/stream":
             self._stream()
         elif split.path == "/2/tweets/search/recent":
-            self._answer(200, self._found(query))
+            clamped = self._too_far(query)
+            self._answer(400 if clamped else 200, clamped or self._found(query))
         elif split.path == "/2/tweets/counts/recent":
             count = sum(query["query"][0] in t["text"] for t in self.x.tweets)
             self._answer(200, {"data": [], "meta": {"total_tweet_count": count}})
@@ -189,6 +191,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.x.requests.append((self.path, {"body": [json.dumps(body)]}))
         self._answer(201, {"data": [], "meta": {}})
 
+    def _too_far(self, query: dict[str, list[str]]) -> dict[str, Any]:
+        """X clamps nothing in silence: what reaches back more than seven days is refused."""
+        oldest_ms = int(time.time() * 1000) - 7 * 86_400_000
+        oldest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(oldest_ms / 1000))
+        since = int(query.get("since_id", [str(1 << 62)])[0])
+        start = query.get("start_time", ["9"])[0]
+        if since >= (oldest_ms - X_EPOCH_MS) << 22 and start >= oldest:
+            return {}
+        return {"title": "Invalid Request", "detail": "'since_id' must be of the last 7 days"}
+
     def _found(self, query: dict[str, list[str]]) -> dict[str, Any]:
         """A page of search, newest first; a rule is words joined by OR here."""
         after = int(query.get("since_id", ["0"])[0])
@@ -241,6 +253,14 @@ class _Handler(BaseHTTPRequestHandler):
                 continue
             if line is None:
                 return
+            if swap := self.x.fault("reorder", "swap"):
+                later, line = line, waiting.get()
+                if line is None:
+                    return
+                self._chunk(line + b"\r\n")
+                if swap == "swap":
+                    return
+                line = later
             fault = self.x.fault("drop", "stall", "disconnect", "garbage", "duplicate")
             if fault == "drop":
                 self._chunk(line[:30])

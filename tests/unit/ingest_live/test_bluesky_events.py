@@ -11,6 +11,7 @@ import pytest
 from services.errors import BadRecord
 from services.ingest.bluesky_events import Events
 from services.ingest.draft import Draft, Gone
+from services.metrics import UNKNOWN_ORIGINALS
 from services.records import POST, QUOTE, REPLY, REPOST
 from tests.simulators.jetstream import delete, generate, takedown
 
@@ -81,9 +82,11 @@ def test_a_repost_has_the_words_of_its_original_and_a_time_and_author_of_its_own
 
 def test_a_repost_of_what_was_not_seen_is_counted() -> None:
     events = Events()
+    before = UNKNOWN_ORIGINALS.labels("bluesky")._value.get()
     for uri in (f"at://{DID}/app.bsky.feed.post/3k1", "at://nothing", ""):
         assert events.parse(repost(uri)) == []
     assert events.unknown_originals == 3
+    assert UNKNOWN_ORIGINALS.labels("bluesky")._value.get() == before + 3
 
 
 def test_originals_are_forgotten_in_time_and_when_deleted() -> None:
