@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import islice
 from math import exp, lgamma
 from typing import Final, Protocol
 
@@ -28,6 +29,7 @@ from services.topics.words import running_text
 
 LEAST_VOICES: Final = 3
 LEAST_RATIO: Final = 1.5
+LEAST_RATIO_OF_OWN: Final = 10.0
 FALSE_DISCOVERIES: Final = 0.05
 LONGEST: Final = 6
 """Letters of a stretch in a script without spaces."""
@@ -80,7 +82,8 @@ def rising(
 ) -> list[Phrase]:
     """What rose from `before` to `now`, the least explicable first; nothing without both.
 
-    `leave_out` are words and hashtags (folded) that are no news: `own_words` of the topic.
+    `leave_out` are words and hashtags (folded) that are no news, unless hardly anybody said them
+    before: `own_words` of the topic.
     """
     said_now, voices_now = _voices(now, leave_out)
     said_before, voices_before = _voices(before, leave_out)
@@ -96,10 +99,14 @@ def rising(
         for text, who in said_now.items()
         if len(who) >= LEAST_VOICES
     ]
-    significant = _discoveries(found, len(said_now))
-    kept = _distinct(_whole(significant))
-    phrases = (_phrase(c, voices_now, voices_before) for c in kept)
-    return [phrase for phrase in phrases if phrase.ratio >= LEAST_RATIO][:most]
+    risen = [
+        candidate
+        for candidate in _discoveries(found, len(said_now))
+        if _phrase(candidate, voices_now, voices_before).ratio
+        >= (LEAST_RATIO_OF_OWN if candidate.text in leave_out else LEAST_RATIO)
+    ]
+    kept = islice(_distinct(_whole(risen)), most)
+    return [_phrase(candidate, voices_now, voices_before) for candidate in kept]
 
 
 def own_words(query: Node) -> frozenset[str]:
@@ -126,9 +133,12 @@ def _voices(posts: Sequence[Said], leave_out: AbstractSet[str]) -> tuple[dict[st
 
 
 def terms(text: str, leave_out: AbstractSet[str] = frozenset()) -> set[str]:
-    """Words, two-word phrases and hashtags of a post, folded; without stop words."""
+    """Words, two-word phrases and hashtags of a post, folded; without stop words.
+
+    What is to be left out is in no phrase of two, and parts stretches without spaces.
+    """
     plain, hashtags = running_text(fold(text))
-    found = {tag for tag in hashtags if tag not in leave_out}
+    found = set(hashtags)
     for sentence in _SENTENCES.split(plain):
         found |= set(_of_sentence(tokens(sentence), leave_out))
     return found
@@ -144,11 +154,12 @@ def _of_sentence(words: Sequence[str], leave_out: AbstractSet[str]) -> Iterator[
             continue
         yield from _stretches(letters, leave_out)
         letters = []
-        good = word != GAP and word not in leave_out and _says_something(word)
+        good = word != GAP and _says_something(word)
         if good:
             yield word
-            if last and last != word:
-                yield f"{last} {word}"
+        good = good and word not in leave_out
+        if good and last and last != word:
+            yield f"{last} {word}"
         last = word if good else ""
     yield from _stretches(letters, leave_out)
 

@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import Final
 
 _ENGLISH: Final = """
-a about above after again against all also am an and any are aren as at be because been before being
-below between both but by can cannot could couldn did didn do does doesn doing don down during each
-even ever every few for from further get gets getting go goes going gonna got had hadn has hasn have
-haven having he her here hers herself him himself his how i if in into is isn it its itself just let
-like ll made make makes many may me might more most much must my myself need never no nor not now of
-off oh ok okay on once one only or other our ours out over own please put re really said same say
-says see she should shouldn since so some someone something still such take than that the their
-theirs them themselves then there these they thing things think this those though through thru to
-today tonight too two u under until up ur us ve very via want was wasn way we well were weren what
-when where which while who whom why will with without won would wouldn yes yet you your yours
-yourself rt amp im ive id ill dont doesnt didnt cant wont isnt wasnt thats theres youre theyre lol
-gt lt http https www com
+a about above after again against all also am an and any anyone anything are aren as at be because
+been before being below between both but by can cannot could couldn did didn do does doesn doing don
+down during each even ever every everyone everything few for from further get gets getting go goes
+going gonna got had hadn has hasn have haven having he her here hers herself him himself his how i
+if in into is isn it its itself just let like ll made make makes many may me might more most much
+must my myself need never no nobody nor not nothing now of off oh ok okay on once one only or other
+our ours out over own please put re really said same say says see she should shouldn since so some
+somebody someone something still such take than that the their theirs them themselves then there
+these they thing things think this those though through thru to today tonight too two u under until
+up ur us ve very via want was wasn way we well were weren what when where which while who whom why
+will with without won would wouldn yes yet you your yours yourself rt amp im ive id ill dont doesnt
+didnt cant wont isnt wasnt thats theres youre theyre lol gt lt http https www com
 """
 _GERMAN: Final = """
 aber alle allem allen aller alles als also am an ander andere anderen auch auf aus bei bin bis bist

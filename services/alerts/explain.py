@@ -28,6 +28,8 @@ TOP_POSTS: Final = 5
 TOP_CANDIDATES: Final = 50
 MOSTLY: Final = 0.5
 """From this share of the posts on, one author or a few posts passed on are named as the cause."""
+UNSEEN_MS: Final = 30 * MINUTE_MS
+"""What turned may have begun so long before it could be seen: that time is no baseline."""
 FEW: Final = 3
 """Posts that are passed on are a cascade up to this number."""
 LEAST_POSTS: Final = 6
@@ -73,6 +75,7 @@ class Explainer:
     def _gather(self, namespace: str, topic: str, start_ms: int, end_ms: int) -> Evidence:
         reader = self._reader
         recent_ms = max(start_ms, end_ms - HOUR_MS)
+        calm_ms = start_ms - UNSEEN_MS
         panes = [p.sums for p in reader.series(namespace, topic, "1m", start_ms, end_ms)]
         top = reader.top_posts(namespace, topic, start_ms, end_ms, TOP_CANDIDATES)
         return Evidence(
@@ -80,7 +83,7 @@ class Explainer:
             reposts=sum(sums.reposts for sums in panes),
             authors=reader.authors(namespace, topic, start_ms, end_ms),
             now=reader.sample(namespace, topic, recent_ms, end_ms),
-            before=reader.sample(namespace, topic, start_ms - DAY_MS, start_ms),
+            before=reader.sample(namespace, topic, calm_ms - DAY_MS, calm_ms),
             heaviest=[msgspec.convert(post, KeptPost) for post in top],
         )
 

@@ -79,12 +79,21 @@ def test_nothing_is_said_without_a_baseline() -> None:
     assert rising([Said("")] * 5, [Said("")] * 5) == []
 
 
-def test_words_of_the_query_are_no_news() -> None:
+def test_words_of_the_query_are_news_only_where_they_are_new() -> None:
+    own = own_words(parse("acme OR #acmedown"))
+    before = [Said(f"{p.text} acme", p.author) for p in chatter(200, 1)]
+    before += [Said(f"{p.text} #acmedown", p.author) for p in chatter(40, 2, 500)]
+    now = [Said(f"{p.text} acme #acmedown", p.author) for p in chatter(40, 3, 1000)]
+    assert rising(now, before, own) == []
+    assert names(rising(now, before[:200], own)) == ["#acmedown"]
+
+
+def test_words_of_the_query_part_phrases() -> None:
     own = own_words(parse('(acme OR #acmephone OR "rocket boots" OR アクメ) lang:en -jobs'))
     assert {"acme", "#acme", "#acmephone", "acmephone", "rocket", "boots", "#rocketboots"} <= own
     assert "en" not in own
     found = terms("Acme rocket boots burn #acme #fire アクメ電話", own)
-    assert found == {"burn", "#fire", "電話"}
+    assert found == {"acme", "rocket", "boots", "burn", "#acme", "#fire", "電話"}
 
 
 def test_what_is_a_term() -> None:
