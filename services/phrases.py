@@ -4,15 +4,10 @@ Counted are voices, not mentions: an author who repeats something, or a post tha
 by the same account again, counts once. What rose is shown where chance does not explain it: a
 one-sided exact test of its share (Fisher), at a false discovery rate of 5 % over all that was
 looked at (Benjamini and Hochberg 1995), so that little is shown of small samples.
-
-In scripts that write no spaces, stretches of letters take the place of words; the longest that
-is as frequent as its parts stands for them.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -21,27 +16,19 @@ from itertools import islice
 from math import exp, lgamma
 from typing import Final, Protocol
 
-from services.stop_words import STOP_WORDS
-from services.topics.folding import GAP, fold, is_unspaced, tokens
+from services.terms import terms
+from services.topics.folding import is_unspaced
 from services.topics.query import Key, Node, leaves
 from services.topics.query import Phrase as QueryPhrase
-from services.topics.words import running_text
 
 LEAST_VOICES: Final = 3
 LEAST_RATIO: Final = 1.5
 LEAST_RATIO_OF_OWN: Final = 10.0
 FALSE_DISCOVERIES: Final = 0.05
-LONGEST: Final = 6
-"""Letters of a stretch in a script without spaces."""
 STANDS_FOR: Final = 0.75
 """A longer phrase takes the place of its parts where so many of their voices say it whole."""
 ALIKE: Final = 0.9
 """Share of common voices from which two phrases tell the same story, of which one is enough."""
-_SENTENCES: Final = re.compile(r"[.,;:!?…\n()\[\]\"“”«»|–—。、！？「」]+")
-
-_KATAKANA: Final = re.compile("[\u30a1-\u30ff]")
-_RUNS: Final = re.compile("[\u30a1-\u30ff]{2,}|[^\\s\u3041-\u309f\u30a1-\u30ff]{2,}")
-"""Japanese changes its script between words: Katakana is a word, Hiragana is mostly grammar."""
 
 
 class Said(Protocol):
@@ -130,73 +117,6 @@ def _voices(posts: Sequence[Said], leave_out: AbstractSet[str]) -> tuple[dict[st
         for term in terms(post.text, leave_out):
             said[term].add(voice)
     return said, len(voices)
-
-
-def terms(text: str, leave_out: AbstractSet[str] = frozenset()) -> set[str]:
-    """Words, two-word phrases and hashtags of a post, folded; without stop words.
-
-    What is to be left out is in no phrase of two, and parts stretches without spaces.
-    """
-    plain, hashtags = running_text(fold(text))
-    found = set(hashtags)
-    for sentence in _SENTENCES.split(plain):
-        found |= set(_of_sentence(tokens(sentence), leave_out))
-    return found
-
-
-def _of_sentence(words: Sequence[str], leave_out: AbstractSet[str]) -> Iterator[str]:
-    last = ""
-    letters: list[str] = []
-    for word in words:
-        if is_unspaced(word):
-            letters.append(word)
-            last = ""
-            continue
-        yield from _stretches(letters, leave_out)
-        letters = []
-        good = word != GAP and _says_something(word)
-        if good:
-            yield word
-        good = good and word not in leave_out
-        if good and last and last != word:
-            yield f"{last} {word}"
-        last = word if good else ""
-    yield from _stretches(letters, leave_out)
-
-
-def _says_something(word: str) -> bool:
-    if word in STOP_WORDS:
-        return False
-    if len(word) == 1:
-        return unicodedata.category(word) == "So"  # an emoji
-    return len(word) > 2 or not word.isdigit()
-
-
-def _stretches(letters: Sequence[str], leave_out: AbstractSet[str]) -> Iterator[str]:
-    """What may be words of a stretch without spaces; letters that the query asks for part it."""
-    plain = "".join(letters)
-    for own in leave_out:
-        if own and is_unspaced(own[0]):
-            plain = plain.replace(own, " ")
-    last, end = "", -1
-    for run in _RUNS.finditer(plain):
-        word = run[0]
-        if _KATAKANA.match(word):
-            yield word
-        else:
-            yield from _parts(word)
-        if last and run.start() == end and len(last) + len(word) <= 2 * LONGEST:
-            yield last + word
-        last, end = word, run.end()
-
-
-def _parts(run: str) -> Iterator[str]:
-    """Two to LONGEST letters that stand side by side, none parted from its marks."""
-    borders = [i for i, c in enumerate(run) if not unicodedata.category(c).startswith("M")]
-    borders.append(len(run))
-    for place, start in enumerate(borders):
-        for stop in borders[place + 2 : place + LONGEST + 1]:
-            yield run[start:stop]
 
 
 def _tail(now: int, all_now: int, before: int, all_before: int) -> float:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.phrases import Phrase, own_words, rising, terms
+from services.phrases import Phrase, own_words, rising
+from services.terms import terms
 from services.topics.parser import parse
 
 WORDS = [f"word{n}" for n in range(60)]
