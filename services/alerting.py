@@ -61,7 +61,9 @@ def alert_hop(
         namespaces=None if namespace is None else (namespace,),
         lease_ms=EMBEDDED_LEASE_MS if namespace else LEASE_MS,
     )
-    wiring = Wiring(Alerts(store, book), explainer(settings, store, books), told)
+    wiring = Wiring(
+        Alerts(store, book), settings.namespace, explainer(settings, store, books), told=told
+    )
     return AlertHop(store, options, books.rules, wiring, telling)
 
 

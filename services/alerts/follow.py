@@ -24,6 +24,7 @@ from services.alerts.reading import Detector
 from services.alerts.thresholds import Thresholds
 from services.store import schema
 from services.store.alerts import (
+    KEPT_MS,
     RESOLVED,
     STREAM,
     Alert,
@@ -84,6 +85,7 @@ class Wiring:
     """What judging needs of the rest."""
 
     alerts: Alerts
+    live: str = "live"
     explain: Explain = unexplained
     make_bank: Callable[[], Bank] = make_bank
     told: Callable[[str], tuple[str, ...]] = nobody
@@ -100,9 +102,11 @@ class Follower:
         wiring: Wiring,
         minutes: Minutes,
         gaps: Gaps,
+        closed_ms: int,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """Go on where the store stands; it must have been begun.
+        """Go on where the store stands; it must have been begun. Minutes are closed up to
+        `closed_ms`.
 
         `beat` is called every minute that is gone through: it says that we are still there.
         """
@@ -116,7 +120,8 @@ class Follower:
         self._engine = Engine(namespace, rules, wiring.alerts.newest(namespace))
         if judged.evaluated_ms is None:
             first = minutes.first_ms()
-            self._at = self._heard_ms = max(first or 0, judged.silent_ms - HISTORY_MS)
+            since = closed_ms if first is None else min(first, closed_ms)
+            self._at = self._heard_ms = max(since, judged.silent_ms - HISTORY_MS)
         else:
             self._at = judged.evaluated_ms
             self._learn(judged.evaluated_ms)
@@ -143,9 +148,9 @@ class Follower:
             if left == 0:
                 at = end_ms
                 break
-        decided = Decided(
-            at, self._heard_ms, list(alerts.values()), events, self._states(self._at, at)
-        )
+        oldest = at - KEPT_MS if self._wiring.live == self._namespace else 0
+        states = self._states(self._at, at)
+        decided = Decided(at, self._heard_ms, list(alerts.values()), events, oldest, states)
         self._wiring.alerts.commit(self._namespace, token, self._stored, decided)
         self._at = self._stored = at
         self._measure(events)

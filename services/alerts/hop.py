@@ -224,7 +224,8 @@ class AlertHop:
             self._wiring.alerts.begin(name, self._tokens[name], closed_ms if live else 0)
             minutes = Minutes(self._store, name, rules)
             gaps = self._gaps(name) if live else Gaps()
-            held = rules, Follower(name, rules, self._wiring, minutes, gaps, self._hold)
+            made = Follower(name, rules, self._wiring, minutes, gaps, closed_ms, self._hold)
+            held = rules, made
             self._followers[name] = held
         return held[1]
 
@@ -243,7 +244,8 @@ class AlertHop:
         if closed is None or self._rules_of(name) is None:
             return 0
         if reached_ms is None:
-            return 1
+            follower = self._followers.get(name)
+            reached_ms = follower[1].evaluated_ms if follower else closed[0] - MINUTE_MS
         return max(0, closed[0] - reached_ms) // MINUTE_MS
 
     def _is_others(self, names: Sequence[str]) -> bool:

@@ -76,7 +76,7 @@ class Line(Thread):
         office: Office,
         times: Times,
     ) -> None:
-        super().__init__(name=f"tell-{receiver.name}", daemon=True)
+        super().__init__(name=receiver.name, daemon=True)
         self._receiver, self._open_store, self._makes, self._told = (
             receiver,
             open_store,
@@ -97,12 +97,13 @@ class Line(Thread):
         seen = 0
         try:
             while True:
+                ending = self._office.ending  # before we look: what we find then is all
                 try:
                     store = store or self._open_store()
                     self._round(store)
                 except Unavailable as error:
                     self.trouble = str(error)
-                if self._office.ended or (self._office.ending and self._is_through()):
+                if self._office.ended or (ending and self._is_through()):
                     return
                 pause = max(LOOK_S, min(self._patient_s - self._times.clock(), 60.0))
                 seen = self._office.wait(seen, 0.1 if self._office.ending else pause)

@@ -61,7 +61,8 @@ def read(
         finding.posts,
         finding.negative,
         finding.since_ms,
-        opens=finding.per_week <= rule.false_alarms_per_week
+        opens=finding.agreed
+        and finding.per_week <= rule.false_alarms_per_week
         and finding.posts >= rule.minimum_posts,
         upholds=finding.per_week <= upholds,
     )

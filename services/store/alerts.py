@@ -30,8 +30,9 @@ from services.store.store import Store
 OPENED: Final = "opened"
 WORSENED: Final = "worsened"
 RESOLVED: Final = "resolved"
-KEPT_MS = 90 * schema.DAY_MS
-"""An alert is kept so long in event time after it opened, and while it is open."""
+KEPT_MS = schema.HOURS.keep_ms
+"""A live alert is kept so long in event time after it opened, and while it is open; those of a
+replay until that is deleted."""
 ALERTS, COMPARED = schema.BOOKS
 STREAM = "stream"
 """The receiver that stands for the `alerts` stream; every event goes there."""
@@ -159,6 +160,8 @@ class Decided:
     alerts: Sequence[Alert] = ()
     """Those that changed in any way."""
     events: Sequence[Outgoing] = ()
+    oldest_ms: int = 0
+    """Alerts that opened before and are resolved are dropped."""
     states: Sequence[tuple[str, int, bytes]] = ()
     """Detector states: topic, the minute's end that they stand at, the state."""
 
@@ -299,7 +302,7 @@ class Alerts:
                 str(decided.heard_ms),
                 [_row(alert) for alert in decided.alerts],
                 [(o.event.key, _encode(o).decode(), o.receivers) for o in decided.events],
-                decided.evaluated_ms - KEPT_MS,
+                decided.oldest_ms,
             )
         )
         states: list[object] = []

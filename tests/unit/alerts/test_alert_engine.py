@@ -31,7 +31,16 @@ class Seen:
 
 def found(per_week: float, observed: float = 0.5, posts: int = 40, since: int = 0) -> Finding:
     return Finding(
-        1e-6, per_week, observed, 0.1, 0.05, 0.2, posts, round(posts * observed), since * MINUTE
+        surprise=1e-6,
+        per_week=per_week,
+        agreed=True,
+        observed=observed,
+        expected=0.1,
+        low=0.05,
+        high=0.2,
+        posts=posts,
+        negative=round(posts * observed),
+        since_ms=since * MINUTE,
     )
 
 
