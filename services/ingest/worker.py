@@ -85,6 +85,7 @@ class IngestWorker:
         self._done = False
         self._shown = 0
         self._turned = metrics.LOOP.labels(STAGE)
+        self._turned.set_to_current_time()
 
     @property
     def done(self) -> bool:

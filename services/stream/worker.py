@@ -85,6 +85,7 @@ class Worker:
         self._pending: deque[Batch] = deque()
         self._committed_s = self._ticked_s = clock()
         self._turned = metrics.LOOP.labels(stage.name)
+        self._turned.set_to_current_time()
 
     @property
     def busy(self) -> bool:
