@@ -92,6 +92,7 @@ class AlertHop:
 
     def step(self, timeout_s: float = 0.0) -> bool:
         """Judge what has closed since; waits for `timeout_s` at most. Whether anything had."""
+        metrics.LOOP.labels(STAGE).set_to_current_time()
         wait = max(self._attempts.wait_s, self._due_s - self._clock())
         if wait > timeout_s:
             self._sleep(timeout_s)
