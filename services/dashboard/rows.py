@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from math import hypot
@@ -9,7 +10,6 @@ from math import hypot
 import msgspec
 
 from services.store.glance import Glance
-from services.topics.folding import fold
 
 
 class _Figures(msgspec.Struct):
@@ -51,8 +51,9 @@ class Row:
 
 @lru_cache(50_000)
 def folded(text: str) -> str:
-    """Without case and accents."""
-    return fold(text)
+    """Without case and accents: what people type into a search box."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in apart if not unicodedata.combining(c))
 
 
 def make_row(topic: str, last_post_ms: int, glance: Glance) -> Row:
