@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from services import pipeline
+from services.alerting import alert_hop
 from services.embedded import Embedded
 from services.health import serve_health
 from services.ingest.fetch import Fetcher
@@ -17,7 +18,7 @@ from services.settings import Settings
 from services.store.reader import LIVE
 from services.store.store import Store
 from services.stream.port import Streams
-from services.topics import TopicsFile
+from services.topics import Topics, TopicsFile
 
 
 def run(
@@ -30,7 +31,8 @@ def run(
     """`undertone run`: posts of live sources to rolling sentiment, until `stop` is set."""
     with ExitStack() as stack:
         streams, store = _open(settings, stack)
-        feeders = _feeders(settings, sources, topics, streams, store, stack)
+        current = TopicsFile(topics).current
+        feeders = _feeders(settings, sources, current, streams, store, stack)
         classifier = stack.enter_context(closing(pipeline.make_classifier(settings)))
         runner = Embedded(
             feeders,
@@ -38,6 +40,7 @@ def run(
             [
                 *pipeline.picture_taps(settings, streams),
                 pipeline.aggregation_worker(settings, streams, store),
+                alert_hop(settings, streams, store, current, settings.namespace),
             ],
             progress=lambda: progress(store),
         )
@@ -49,7 +52,8 @@ def ingest(settings: Settings, source: str, topics: Path, stop: Event) -> None:
     """`undertone ingest`: posts of one live source to Kafka, until `stop` is set."""
     with ExitStack() as stack:
         streams, store = _open(settings, stack)
-        (feeder,) = _feeders(settings, [source], topics, streams, store, stack)
+        current = TopicsFile(topics).current
+        (feeder,) = _feeders(settings, [source], current, streams, store, stack)
         serve_health(settings, stack, feeder.health, "ingest")
         feeder.run(stop)
 
@@ -64,13 +68,12 @@ def _open(settings: Settings, stack: ExitStack) -> tuple[Streams, Store]:
 def _feeders(
     settings: Settings,
     sources: Sequence[str],
-    topics: Path,
+    current: Callable[[], Topics],
     streams: Streams,
     store: Store,
     stack: ExitStack,
 ) -> list[IngestWorker]:
     """One worker a source; they share the topics and the fetcher of pictures."""
-    current = TopicsFile(topics).current
     fetcher = None
     if settings.media_fetch != "never":
         fetcher = stack.enter_context(closing(Fetcher()))

@@ -17,8 +17,9 @@ from threading import Event
 from typing import Any
 
 from services import pipeline
+from services.alerting import alert_hop, keep_rules
 from services.distributed import Distributed, Places
-from services.embedded import Embedded
+from services.embedded import Embedded, Hop
 from services.errors import BadRecord, UsageError
 from services.health import serve_health
 from services.ingest import report
@@ -27,7 +28,9 @@ from services.ingest.replay import Replay, ReplayOptions, open_replay
 from services.ingest.source import Counters, Source
 from services.records import Post, decode
 from services.settings import Settings
+from services.store.alerts import COMPARED, Alert, Alerts
 from services.store.reader import REPLAY, Pane, Reader, Totals
+from services.store.schema import BOOKS
 from services.store.store import Store
 from services.stream import dead_letters
 from services.stream.port import Streams
@@ -36,6 +39,7 @@ from services.topics import Topics, load_topics
 HOUR_MS = 3_600_000
 SHORT_MS = 48 * HOUR_MS
 """A replay shorter than this is drawn from panes of a minute."""
+MOST_ALERTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,9 @@ class Request:
     namespace: str | None = None
     report: Path | None = None
     scores: Path | None = None
+    beside: Path | None = None
+    """A topics file whose rules are judged beside those of `topics`, on the same scores; embedded
+    alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,9 @@ class Outcome:
     panes: Mapping[str, Sequence[Pane]]
     """By topic, wide or narrow enough to draw the whole replay from."""
     report: Mapping[str, Any]
+    alerts: Sequence[Alert] = ()
+    """Oldest first."""
+    alerts_beside: Sequence[Alert] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,9 @@ def replay(settings: Settings, request: Request, stop: Event, watch: Watch) -> O
         streams = stack.enter_context(closing(pipeline.make_streams(settings)))
         store = stack.enter_context(closing(pipeline.make_store(settings)))
         store.add_namespace(options.namespace, REPLAY, pipeline.clock_ms())
+        keep_rules(store, options.namespace, topics)
+        if request.beside is not None:
+            keep_rules(store, options.namespace, load_topics(request.beside), COMPARED)
         source = open_replay(
             options,
             topics,
@@ -109,7 +122,8 @@ def replay(settings: Settings, request: Request, stop: Event, watch: Watch) -> O
         if request.report is not None and complete:
             report.write(request.report, made)
         panes = _panes(Reader(store), options.namespace, totals)
-        return Outcome(options.namespace, complete, source.counters, totals, panes, made)
+        raised = (_alerts(store, options.namespace, book) for book in BOOKS)
+        return Outcome(options.namespace, complete, source.counters, totals, panes, made, *raised)
 
 
 def _options(settings: Settings, request: Request, topics: Topics) -> ReplayOptions:
@@ -171,9 +185,17 @@ def _run(
         aggregation = pipeline.aggregation_worker(settings, streams, store)
         inference = pipeline.inference_worker(settings, streams, classifier)
         taps += pipeline.picture_taps(settings, streams)
-        runner = Embedded([feeder], inference, [*taps, aggregation], progress=watch.moved)
+        hops: list[Hop] = [*taps, aggregation, alert_hop(settings, streams, store, None, namespace)]
+        if request.beside is not None:
+            hops.append(alert_hop(settings, streams, store, None, namespace, COMPARED))
+        runner = Embedded([feeder], inference, hops, progress=watch.moved)
         serve_health(settings, stack, runner.health, "replay")
         return runner.run(stop)
+
+
+def _alerts(store: Store, namespace: str, book: str) -> Sequence[Alert]:
+    found = Alerts(store, book).list(namespace, limit=MOST_ALERTS)
+    return sorted(found, key=lambda alert: (alert.opened_ms, alert.topic, alert.rule))
 
 
 def totals_of(reader: Reader, namespace: str) -> dict[str, Totals]:
