@@ -1,7 +1,8 @@
-"""A real Prometheus Alertmanager on this machine, built once by Go from its module.
+"""A real Prometheus Alertmanager, without Docker: the one on the PATH, else built once by Go.
 
-The program and its sources are kept in `.cache/alertmanager`. The page that browsers would get
-is left out: building it needs npm, and only the API is asked here.
+Go's is kept in `.cache/alertmanager`. The page that browsers would get is left out: building it
+needs npm, and only the API is asked here. (Debian's package can't be unpacked elsewhere: it wants
+its template at a fixed place.)
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".cache" / "alertmanager"
 MODULE = "github.com/prometheus/alertmanager"
 VERSION = "v0.34.2"
+PROGRAMS = ("alertmanager", "prometheus-alertmanager")
+"""As its own releases and as Debian call it."""
 START_S = 30.0
 
 CONFIG = """\
@@ -47,7 +50,10 @@ class ServerMissing(RuntimeError):
 
 
 def binary(home: Path = HOME) -> Path:
-    """The program, built the first time: two minutes of one core."""
+    """The program; building it takes two minutes of one core, once."""
+    for name in PROGRAMS:
+        if found := shutil.which(name):
+            return Path(found)
     built = home / f"alertmanager-{VERSION}"
     home.mkdir(parents=True, exist_ok=True)
     with (home / ".lock").open("w") as lock:
@@ -59,7 +65,7 @@ def binary(home: Path = HOME) -> Path:
 
 def _build(home: Path, built: Path) -> None:
     if shutil.which("go") is None:
-        raise ServerMissing("Alertmanager needs Go to be built; there is no `go` on the PATH")
+        raise ServerMissing("neither alertmanager nor go (to build it) is on the PATH")
     found = json.loads(_go(home, "mod", "download", "-json", f"{MODULE}@{VERSION}"))
     sources = home / "sources"
     shutil.rmtree(sources, ignore_errors=True)
