@@ -27,7 +27,8 @@ MINUTES_A_WEEK = 7 * 24 * 60.0
 SHORT = 3.0
 """Nats of information that the short window holds."""
 BACK = 4.0
-"""Mean excesses below its peak at which an excursion is over: 50 to 1 that all is as before."""
+"""How far below its peak an excursion is over: nats (50 to 1 that all is as before), or mean
+excesses where bursts are usual, though at half the peak in any case."""
 CEILING = 16.0
 """Mean excesses above the reference height that a sum can hold (once in a million weeks):
 what is long certain must not take as long to fade."""
@@ -60,6 +61,22 @@ class Rarity:
     """Time constant in which old evidence fades: a wander of days is no event ..."""
     fades_nats: float = np.inf
     """... but no sooner than this much information has come."""
+    heavy: float = np.inf
+    """Nats beyond which only the logarithm counts: bursts have power-law tails."""
+
+    def level(self, nats: Array) -> Array:
+        """Evidence on the scale on which its tail is exponential."""
+        if np.isinf(self.heavy):
+            return nats
+        level: Array = self.heavy * np.log1p(nats / self.heavy)
+        return level
+
+    def nats(self, level: Array) -> Array:
+        """The inverse of `level`."""
+        if np.isinf(self.heavy):
+            return level
+        nats: Array = self.heavy * np.expm1(level / self.heavy)
+        return nats
 
 
 class Pane(NamedTuple):
@@ -98,11 +115,11 @@ class Evidence:
         total, peak = self.block(table, "sum"), self.block(table, "peak")
         self._extend(table, pane, start_ms, heard)
         height, _, excess = self._tail(table)
-        ceiling = height + CEILING * excess
+        ceiling = self._rarity.nats(height + CEILING * excess)
         moved = np.maximum(total, 0.0) * self._kept(pane, minutes) + pane.llr
         np.copyto(total, np.minimum(moved, ceiling), where=heard)
         np.maximum(peak, total, out=peak)
-        over = heard & ((total <= 0) | (total < peak - BACK * np.maximum(excess, 1.0)))
+        over = heard & ((total <= 0) | self._back(total, peak, excess))
         self._learn_rate(table, pane.info, minutes, heard)
         self._learn_peaks(table, over)
         total[over] = 0.0
@@ -110,11 +127,11 @@ class Evidence:
 
     def per_week(self, table: Table) -> Array:
         """How often a week a calm topic shows so much, `(sizes, topics)`, the others counted in."""
-        total = self.block(table, "sum")
+        level = self._rarity.level(self.block(table, "sum"))
         height, often, excess = self._tail(table)
-        below = self.block(table, "rate") * np.exp(-total)
-        above = often * np.exp(-(total - height) / (TAIL * excess))
-        rare = np.where(total > height, above, np.maximum(below, often))
+        below = self.block(table, "rate") * np.exp(-level)
+        above = often * np.exp(-(level - height) / (TAIL * excess))
+        rare = np.where(level > height, above, np.maximum(below, often))
         return rare * self._rarity.several
 
     def agree(self, table: Table) -> Flags:
@@ -141,6 +158,13 @@ class Evidence:
         )
         return kept
 
+    def _back(self, total: Array, peak: Array, excess: Array) -> Flags:
+        """Where an excursion has fallen so far from its peak that it is over."""
+        top = self._rarity.level(peak)
+        fall = np.maximum(BACK, np.minimum(BACK * excess, top / 2))
+        back: Flags = self._rarity.level(np.maximum(total, 0.0)) < top - fall
+        return back
+
     def _tail(self, table: Table) -> tuple[Array, Array, Array]:
         """Reference height, excursions a week above it, and their mean excess."""
         prior, rate, peaks = self._rarity, self.block(table, "rate"), self.block(table, "peaks")
@@ -166,7 +190,7 @@ class Evidence:
         """What has ended counts, where it passed the reference height."""
         peaks, excess = self.block(table, "peaks"), self.block(table, "excess")
         height, _, mean = self._tail(table)
-        beyond = self.block(table, "peak") - height
+        beyond = self._rarity.level(self.block(table, "peak")) - height
         passed = over & (beyond > 0)
         peaks[passed] += 1.0
         excess[passed] += np.minimum(beyond, EXCESS_CUT * mean)[passed]

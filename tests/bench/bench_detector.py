@@ -71,8 +71,7 @@ class Optimal:
             return logs
         size = 1 / self.restless - 1
         a, b = share * size, (1 - share) * size
-        logs = betaln(negative + a, count - negative + b) - betaln(a, b)
-        return logs
+        return np.asarray(betaln(negative + a, count - negative + b) - betaln(a, b))
 
 
 class Alarms:
@@ -235,14 +234,16 @@ def markdown(found: dict[str, dict[str, object]], spent: dict[str, float], size:
         "a minute of 3,000 posts is the least that either can need. *Per post* is its need without",
         "minutes and without restlessness.",
         "",
-        "| world | posts a minute | false alarms a week | detector | optimal | ratio | per post | missed |",
+        "| world | posts a minute | false alarms a week | detector | optimal | ratio | per post "
+        "| missed |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for world, values in found.items():
         for row in values["delays"]:  # type: ignore[attr-defined]
             lines.append(
-                f"| {world} | {row['posts_a_minute']:g} | {row['false_alarms_a_week']:g} | {row['posts']:g} "
-                f"| {row['optimal']:g} | **{row['ratio']:.2f}** | {row['per_post']:g} | {row['missed']} |"
+                f"| {world} | {row['posts_a_minute']:g} | {row['false_alarms_a_week']:g} "
+                f"| {row['posts']:g} | {row['optimal']:g} | **{row['ratio']:.2f}** "
+                f"| {row['per_post']:g} | {row['missed']} |"
             )
     lines += [
         "",
