@@ -7,8 +7,6 @@ tests/integration/test_streams_kafka.py:
 - with cooperative-sticky, what stays with a member stays fetched and paused;
 - `commit` without offsets would cover all that was polled: offsets are always given;
 - an idempotent producer that is retried across a broker's death writes once, in order.
-Polls of a broker that is gone bring nothing, without an error: `_look_after`
-asks for the ends now and then, which also gives the lag.
 """
 
 from __future__ import annotations
@@ -17,31 +15,25 @@ import itertools
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any
 
-from services.errors import BadRecord, Unavailable, UsageError
+from services.errors import Unavailable, UsageError
 from services.stream.kafka_client import (
     COORDINATOR_COMING,
-    REBALANCING,
     CooperativeStickyAssignor,
     KafkaAdminClient,
     KafkaConsumer,
     KafkaProducer,
-    MemberState,
-    OffsetAndMetadata,
     OffsetSpec,
-    Tenures,
     TopicPartition,
-    abandon,
     calls,
     kafka_errors,
-    keep_joins,
     opened,
 )
-from services.stream.lag import LagGauge
-from services.stream.partitioner import partition_of
-from services.stream.port import ALL_PARTITIONS, Output, Record
+from services.stream.kafka_consumer import Consumer, record_of
+from services.stream.kafka_producer import Producer
+from services.stream.port import Record
 from services.stream.security import Security
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -52,9 +44,6 @@ TEXT_STREAMS = frozenset({"scores", "alerts"})
 """Last part of the names of streams without pictures: only these are compressed."""
 CALL_S = 3.0
 """How long one call may block: a worker has to stop within 10 s."""
-LOOK_EVERY_S = 2.0
-JOIN_POLL_S = 0.05
-"""Of a poll while the group is being joined: time enough to take in what was joined."""
 
 
 class KafkaStreams:
@@ -92,7 +81,7 @@ class KafkaStreams:
         return calls(",".join(self._servers))
 
     def producer(self) -> Producer:
-        return Producer(self)
+        return Producer(self.calls, self.open_producer, self.is_text)
 
     def consumer(self, stream: str, group: str) -> Consumer:
         self.partitions(stream)  # says so where there is no such stream
@@ -110,7 +99,7 @@ class KafkaStreams:
                 max_partition_fetch_bytes=8 * 1024 * 1024,
                 **self._common,
             )
-        return Consumer(self, inner, stream, group)
+        return Consumer(self.calls, self.tenures, inner, stream, group)
 
     def partitions(self, stream: str) -> int:
         return len(self._describe(stream)["partitions"])
@@ -147,7 +136,7 @@ class KafkaStreams:
             deadline = time.monotonic() + CALL_S
             while (reader.position(place) or 0) < stop:
                 found = reader.poll(timeout_ms=200, max_records=5000).get(place, [])
-                records += [_record(r) for r in found if r.offset < stop]
+                records += [record_of(r) for r in found if r.offset < stop]
                 if found:
                     deadline = time.monotonic() + CALL_S
                 elif time.monotonic() > deadline:
@@ -226,7 +215,7 @@ class KafkaStreams:
                     client.close()
             self._admin_client = self._reader_client = None
 
-    def open_producer(self, *, compressed: bool) -> KafkaProducer:
+    def open_producer(self, compressed: bool) -> KafkaProducer:
         """A producer of the library's own: idempotent, acknowledged by all replicas."""
         with self.calls():
             return opened(
@@ -282,175 +271,3 @@ def _change(wanted: int, there: int | None) -> str:
     if there < wanted:
         return f"grown from {there} to {wanted} partitions"
     return f"there already with {there} partitions"
-
-
-def _record(found: Any) -> Record:
-    headers = tuple((name, value or b"") for name, value in found.headers or ())
-    return Record(
-        found.topic,
-        found.partition,
-        found.offset,
-        found.key,
-        found.value,
-        found.timestamp,
-        headers,
-    )
-
-
-class Producer:
-    """`services.stream.port.Producer`. What is sent is kept until it is acknowledged.
-
-    Streams of text go through a compressing producer of the library, others
-    through a plain one; a stream always through the same, which keeps its order.
-    """
-
-    def __init__(self, streams: KafkaStreams) -> None:
-        self._streams = streams
-        self._inner: dict[bool, KafkaProducer] = {}
-        self._waiting: list[tuple[Output, Any]] = []
-
-    def send(self, output: Output) -> None:
-        with self._streams.calls():
-            inner = self._producer(output.stream)
-            for partition in self._targets(inner, output):
-                one = output if partition == output.partition else _at(output, partition)
-                self._waiting.append((one, self._send(inner, one)))
-
-    def flush(self, timeout_s: float) -> None:
-        deadline = time.monotonic() + timeout_s
-        with self._streams.calls():
-            for inner in self._inner.values():
-                inner.flush(timeout=max(0.01, deadline - time.monotonic()))
-        failed = [future.exception for _, future in self._waiting if future.failed()]
-        if failed:
-            self._again()
-            with self._streams.calls():
-                raise failed[0]
-        self._waiting.clear()
-
-    def close(self) -> None:
-        for inner in self._inner.values():
-            abandon(inner)
-        self._inner.clear()
-        self._waiting.clear()
-
-    def _producer(self, stream: str) -> KafkaProducer:
-        compressed = self._streams.is_text(stream)
-        if compressed not in self._inner:
-            self._inner[compressed] = self._streams.open_producer(compressed=compressed)
-        return self._inner[compressed]
-
-    def _targets(self, inner: KafkaProducer, output: Output) -> Sequence[int | None]:
-        if output.partition is not None and output.partition != ALL_PARTITIONS:
-            return [output.partition]
-        partitions = inner.partitions_for(output.stream)
-        if output.partition == ALL_PARTITIONS:
-            return sorted(partitions)
-        return [None if output.key is None else partition_of(output.key, len(partitions))]
-
-    def _send(self, inner: KafkaProducer, output: Output) -> Any:
-        try:
-            return inner.send(
-                output.stream,
-                value=output.value,
-                key=output.key,
-                headers=list(output.headers),
-                partition=output.partition,
-            )
-        except kafka_errors.MessageSizeTooLargeError as error:
-            raise BadRecord("too_large", str(error)) from error
-
-    def _again(self) -> None:
-        """Some records were given up: send all that is not acknowledged, in order, anew."""
-        waiting, self._waiting = self._waiting, []
-        for inner in self._inner.values():
-            abandon(inner)
-        self._inner.clear()
-        for number, (output, _) in enumerate(waiting):
-            try:
-                self.send(output)
-            except Unavailable:
-                self._waiting += waiting[number:]
-                raise
-
-
-def _at(output: Output, partition: int | None) -> Output:
-    return Output(output.stream, output.key, output.value, partition, output.headers)
-
-
-class Consumer:
-    """`services.stream.port.Consumer` on a member of a group."""
-
-    def __init__(
-        self, streams: KafkaStreams, inner: KafkaConsumer, stream: str, group: str
-    ) -> None:
-        self._streams, self._inner, self._stream = streams, inner, stream
-        self._lag = LagGauge(stream, group)
-        self._tenures = Tenures(streams.tenures, inner)
-        self._looked_s = time.monotonic()
-        keep_joins(inner)
-        inner.subscribe([stream], listener=self._tenures)
-
-    def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
-        if self._inner.group_metadata().state is not MemberState.STABLE:
-            timeout_s = max(timeout_s, JOIN_POLL_S)
-        with self._streams.calls():
-            try:
-                found = self._inner.poll(int(timeout_s * 1000), max_records=max_records)
-            except REBALANCING:
-                return []
-        records = [_record(one) for batch in found.values() for one in batch]
-        self._look_after()
-        return records
-
-    def _look_after(self) -> None:
-        """Ask for the ends now and then: is anybody there, and how far behind are we?"""
-        if time.monotonic() - self._looked_s < LOOK_EVERY_S:
-            return
-        places = list(self._inner.assignment()) or [TopicPartition(self._stream, 0)]
-        with self._streams.calls():
-            try:
-                ends = self._inner.end_offsets(places, timeout_ms=2000)
-            except KeyError:  # of a partition so new that the library has not heard of it
-                return
-        self._looked_s = time.monotonic()
-        lag: dict[int, int] = {}
-        for place in self._inner.assignment():
-            position = self._inner.position(place, timeout_ms=0) or 0
-            lag[place.partition] = ends.get(place, position) - position
-        self._lag.show(lag)
-
-    def assignment(self) -> Mapping[int, int]:
-        return dict(self._tenures.held)
-
-    def pause(self, partitions: Sequence[int]) -> None:
-        self._tenures.paused = True
-        self._inner.pause(*self._places(partitions))
-
-    def resume(self, partitions: Sequence[int]) -> None:
-        self._tenures.paused = False
-        self._inner.resume(*self._places(partitions))
-
-    def seek(self, partition: int, offset: int) -> None:
-        self._inner.seek(TopicPartition(self._stream, partition), offset)
-
-    def commit(self, offsets: Mapping[int, int]) -> bool:
-        given = {
-            TopicPartition(self._stream, partition): OffsetAndMetadata(offset, "", -1)
-            for partition, offset in offsets.items()
-        }
-        with self._streams.calls():
-            try:
-                self._inner.commit(given, timeout_ms=int(CALL_S * 1000))
-            except REBALANCING:
-                return False
-        return True
-
-    def close(self) -> None:
-        self._lag.show({})
-        with suppress(kafka_errors.KafkaError):
-            self._inner.close(autocommit=False, timeout_ms=1000)
-
-    def _places(self, partitions: Sequence[int]) -> list[TopicPartition]:
-        held = self._tenures.held
-        return [TopicPartition(self._stream, p) for p in partitions if p in held]

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from kafka import (
@@ -41,6 +41,7 @@ from services.errors import Unavailable, UsageError
 __all__ = [
     "COORDINATOR_COMING",
     "REBALANCING",
+    "Calls",
     "CooperativeStickyAssignor",
     "KafkaAdminClient",
     "KafkaConsumer",
@@ -57,6 +58,8 @@ __all__ = [
     "opened",
 ]
 T = TypeVar("T")
+Calls = Callable[[], AbstractContextManager[None]]
+"""Within what it gives, the library's errors are ours."""
 
 REFUSED = (
     kafka_errors.SaslAuthenticationFailedError,
