@@ -178,4 +178,5 @@ class Watch:
         least = np.clip(LEAST_TAUGHT + (step.start_ms - since) / DAY_MS / 10, LEAST_TAUGHT, 0.3)
         weight = np.maximum(np.minimum(rarest, 1.0), least)
         taught: Array = np.where(step.held, np.minimum(weight, least), weight)
-        return taught
+        # Of a cold topic no evidence was gathered yet: nothing is rare, all is new.
+        return np.where(self.cold(table), 1.0, taught)
