@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -95,6 +96,14 @@ class Ingest:
     def stop(self) -> int:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(15)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Whatever happened, nothing runs on."""
+        if self._process.poll() is None:
+            self.kill()
 
 
 @contextmanager
@@ -214,8 +223,10 @@ def test_bluesky(kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path) -> No
 
     with JetstreamServer(log) as one, JetstreamServer(log, skew_us=400_000) as other:
         hosts = f"{one.url},{other.url}"
-        with deployment(kafka, valkey, tmp_path, bluesky_hosts=hosts) as (settings, environment):
-            ingest = Ingest("bluesky", environment, tmp_path)
+        with (
+            deployment(kafka, valkey, tmp_path, bluesky_hosts=hosts) as (settings, environment),
+            Ingest("bluesky", environment, tmp_path) as ingest,
+        ):
             _wait(lambda: bool(one.queries))
             moved_us = now_ms() * 1000 - events[0]["time_us"]
 
@@ -248,8 +259,8 @@ def test_mastodon(kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path) -> N
         deployment(
             kafka, valkey, tmp_path, mastodon_server=server.url, mastodon_token="secret"
         ) as (settings, environment),
+        Ingest("mastodon", environment, tmp_path) as ingest,
     ):
-        ingest = Ingest("mastodon", environment, tmp_path)
         _wait(lambda: any("streaming" in path for path in server.requests))
         time.sleep(0.5)
 
@@ -277,8 +288,8 @@ def test_x(kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path) -> None:
             x_bearer_token="secret",
             x_monthly_cap="1000",
         ) as (settings, environment),
+        Ingest("x", environment, tmp_path) as ingest,
     ):
-        ingest = Ingest("x", environment, tmp_path)
         _wait(lambda: bool(server.open))
 
         def send(start: int, stop: int) -> None:
