@@ -23,9 +23,12 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from PIL import Image
 
+from services.alerts.notify.make import make_receivers
 from services.alerts.notify.port import Rejected, TryLater
 from services.alerts.notify.reach import make_reach
 from services.alerts.notify.smtp import Email, Mailbox
+from services.settings import load_settings
+from tests.simulators.hook import Hook
 from tests.unit.alerts.messages import NOW, message
 
 pytestmark = pytest.mark.integration
@@ -204,6 +207,39 @@ def test_certificates_are_verified(authority: trustme.CA, ca_file: Path) -> None
         with pytest.raises(TryLater, match="Hostname mismatch"):
             mailer(port, ca_file, host="other.test", tls="implicit").send(message())
     assert box.mails == []
+
+
+def test_mail_does_not_say_that_it_is_http(
+    authority: trustme.CA, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever shares a TLS context with HTTP offers `http/1.1`, which strict servers refuse."""
+    offered: list[str | None] = []
+
+    class Seen(Box):
+        async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+            tls = server.transport.get_extra_info("ssl_object")
+            offered.append(tls.selected_alpn_protocol())
+            return "250 OK"
+
+    context = tls_of(authority)
+    context.set_alpn_protocols(["http/1.1", "smtp"])
+    with server(Seen(), implicit=context) as port, Hook() as hook:
+        given = {
+            "SLACK_WEBHOOK_URL": hook.url(),
+            "NOTIFY_PRIVATE_ADDRESSES": "true",
+            "NOTIFY_CA_FILE": str(ca_file),
+            "SMTP_HOST": HOST,
+            "SMTP_PORT": str(port),
+            "SMTP_TLS": "implicit",
+            "SMTP_FROM": "undertone@example.com",
+            "SMTP_TO": "team@example.com",
+        }
+        for name, value in given.items():
+            monkeypatch.setenv(f"UNDERTONE_{name}", value)
+        found = make_receivers(load_settings(), lambda: NOW, lambda host, port: ["127.0.0.1"])
+        found["slack"].send(message())
+        found["email"].send(message())
+    assert offered == [None]
 
 
 def test_no_mail_without_the_tls_that_was_asked_for(authority: trustme.CA, ca_file: Path) -> None:

@@ -44,12 +44,16 @@ def make_receivers(
     Nothing is connected to before the first message.
     """
     _check(settings)
-    reach = make_reach(
-        settings.notify_private_addresses,
-        settings.notify_ca_file,
-        settings.notify_timeout_s,
-        resolver,
-    )
+
+    def reach() -> Reach:
+        """For one receiver: HTTP announces itself in its TLS context, which mail servers refuse."""
+        return make_reach(
+            settings.notify_private_addresses,
+            settings.notify_ca_file,
+            settings.notify_timeout_s,
+            resolver,
+        )
+
     return {made.name: Watched(made) for made in _each(settings, reach, clock_ms)}
 
 
@@ -62,7 +66,7 @@ def _check(settings: Settings) -> None:
         raise UsageError("smtp_password is never sent without TLS: set smtp_tls")
 
 
-def _each(settings: Settings, reach: Reach, clock_ms: Clock) -> Iterator[Receiver]:
+def _each(settings: Settings, reach: Callable[[], Reach], clock_ms: Clock) -> Iterator[Receiver]:
     """Modules are imported where they are asked for."""
     if settings.notify_terminal:
         from services.alerts.notify.terminal import Terminal
@@ -71,24 +75,24 @@ def _each(settings: Settings, reach: Reach, clock_ms: Clock) -> Iterator[Receive
     if url := _open(settings.slack_webhook_url):
         from services.alerts.notify.slack import Slack
 
-        yield Slack(url, reach)
+        yield Slack(url, reach())
     if url := _open(settings.discord_webhook_url):
         from services.alerts.notify.discord import Discord
 
-        yield Discord(url, reach)
+        yield Discord(url, reach())
     if url := _open(settings.webhook_url):
         from services.alerts.notify.webhook import Webhook
 
-        yield Webhook(url, _open(settings.webhook_secret), reach, clock_ms)
+        yield Webhook(url, _open(settings.webhook_secret), reach(), clock_ms)
     if settings.alertmanager_url:
         from services.alerts.notify.alertmanager import Alertmanager
 
         user, password = settings.alertmanager_user or "", _open(settings.alertmanager_password)
-        yield Alertmanager(settings.alertmanager_url, reach, clock_ms, user, password)
+        yield Alertmanager(settings.alertmanager_url, reach(), clock_ms, user, password)
     if settings.smtp_host:
-        yield _email(settings, reach, clock_ms)
+        yield _email(settings, reach(), clock_ms)
     if settings.grafana_url:
-        yield _grafana(settings, reach)
+        yield _grafana(settings, reach())
 
 
 def _grafana(settings: Settings, reach: Reach) -> Receiver:

@@ -44,7 +44,7 @@ HINT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What all receivers share. `timeout_s` is the time one message may take in all."""
+    """How one receiver is reached. `timeout_s` is the time one message may take in all."""
 
     policy: Policy
     tls: ssl.SSLContext
