@@ -223,9 +223,9 @@ def test_mail_does_not_say_that_it_is_http(
 
     context = tls_of(authority)
     context.set_alpn_protocols(["http/1.1", "smtp"])
-    with server(Seen(), implicit=context) as port, Hook() as hook:
+    with server(Seen(), implicit=context) as port, Hook(tls=tls_of(authority)) as hook:
         given = {
-            "SLACK_WEBHOOK_URL": hook.url(),
+            "SLACK_WEBHOOK_URL": hook.url(host=HOST),
             "NOTIFY_PRIVATE_ADDRESSES": "true",
             "NOTIFY_CA_FILE": str(ca_file),
             "SMTP_HOST": HOST,
