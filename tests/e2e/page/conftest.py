@@ -24,7 +24,9 @@ DESKTOP = {"width": 1360, "height": 900}
 class Visit(Protocol):
     """Open a page of the dashboard; whatever it complains of fails the test."""
 
-    def __call__(self, path: str = ..., *, grumbles: bool = ..., **context: Any) -> Page: ...
+    def __call__(
+        self, path: str = ..., *, site: Site = ..., grumbles: bool = ..., **context: Any
+    ) -> Page: ...
 
 
 @pytest.fixture(scope="package")
@@ -62,12 +64,17 @@ def feed(site: Site, request: pytest.FixtureRequest) -> Feed:
 
 
 @pytest.fixture
-def visit(browser: Browser, site: Site) -> Iterator[Visit]:
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
     contexts, said = [], []
 
     def open_page(
-        path: str = f"/?namespace={DEMO}", *, grumbles: bool = True, **options: Any
+        path: str = f"/?namespace={DEMO}",
+        *,
+        site: Site | None = None,
+        grumbles: bool = True,
+        **options: Any,
     ) -> Page:
+        site = site or request.getfixturevalue("site")
         context = browser.new_context(
             **{
                 "viewport": DESKTOP,

@@ -103,6 +103,10 @@ def test_every_view_is_accessible_and_keeps_its_shape(
         assert page.evaluate(JUDGE) == [], name
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
         page.screenshot(path=SHOTS / f"{name}-{look}.png", full_page=True)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert page.evaluate(JUDGE) == []
+    page.screenshot(path=SHOTS / f"shortcuts-{look}.png")
 
 
 def test_the_page_is_small_and_quick(visit: Visit, site: Site) -> None:
@@ -160,6 +164,7 @@ def test_all_is_reached_by_keyboard(visit: Visit) -> None:
 def test_shortcuts_and_focus_after_a_live_update(visit: Visit, feed: Feed) -> None:
     feed.add("Brand", 2)
     page = visit(f"/?namespace={feed.namespace}&window=15m")
+    expect(page.locator("li.card")).to_have_count(1)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ from playwright.sync_api import Page, expect
 from services.records import Watermark
 from tests.e2e.page.conftest import Visit
 from tests.e2e.page.site import DEMO, Feed, Site, now_ms
+from tests.servers.valkey import ValkeyServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 MINUS = "−"
@@ -157,3 +160,18 @@ def test_compared_namespaces_stand_side_by_side(visit: Visit, site: Site, feed: 
     expect(other.get_by_role("img")).to_have_attribute("aria-label", re.compile("9 in all"))
     page.get_by_role("button", name="Replay time").click()
     expect(other.get_by_role("img")).to_be_visible()
+
+
+def test_before_anything_is_counted_the_page_teaches(
+    visit: Visit, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    with closing(Site(tmp_path, valkey)) as fresh:
+        fresh.start()
+        page = visit("/alerts", site=fresh, grumbles=False)
+        expect(page.get_by_role("heading", name="No posts yet")).to_be_visible()
+        expect(page.get_by_text("make demo")).to_be_visible()
+        page.keyboard.press("o")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Operations")
+        page.keyboard.press("g")
+        Feed(fresh.store, "first").add("Brand")
+        expect(card(page, "Brand")).to_be_visible(timeout=8_000)

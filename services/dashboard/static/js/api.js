@@ -1,5 +1,7 @@
 /* Questions to /api/v1. The browser keeps answers by their ETag; we keep nothing. */
 
+const PATIENCE_MS = 20_000;
+
 /** The server answered, but not with what was asked for. `detail` is a sentence for people. */
 export class Refused extends Error {
   constructor(status, title, detail) {
@@ -31,7 +33,11 @@ export function address(parts, query = {}) {
 export async function get(url, signal) {
   let answer;
   try {
-    answer = await fetch(url, { signal, headers: { Accept: "application/json" } });
+    const patience = AbortSignal.timeout(PATIENCE_MS);
+    answer = await fetch(url, {
+      signal: signal ? AbortSignal.any([signal, patience]) : patience,
+      headers: { Accept: "application/json" },
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Away();

@@ -3,7 +3,7 @@
 import { Away, Refused, Resource, address } from "./api.js";
 import { patch } from "./dom.js";
 import { Live } from "./live.js";
-import { failure, loading } from "./parts/notices.js";
+import { failure, firstRun, loading } from "./parts/notices.js";
 import { shell } from "./parts/shell.js";
 import { listen, shortcuts } from "./parts/shortcuts.js";
 import * as prefs from "./prefs.js";
@@ -11,6 +11,7 @@ import { href, route, staysHere } from "./routes.js";
 import { WINDOWS } from "./windows.js";
 
 const REFRESH_MS = 15_000;
+const FIRST_MS = 2_000;
 const root = document.getElementById("view");
 const top_ = document.getElementById("top");
 const announcer = document.getElementById("announcer");
@@ -29,10 +30,19 @@ class App {
   }
 
   #drawn;
+  #chosen = null;
 
   /** The namespace on show: of the address, or the one that the server would choose. */
   get namespace() {
-    return this.route?.query.namespace ?? this.fallback?.name ?? null;
+    return this.route?.query.namespace ?? this.#settled()?.name ?? null;
+  }
+
+  /** The fallback, once it has posts, stays for as long as the page is open. */
+  #settled() {
+    const all = this.namespaces.data ?? [];
+    const held = all.find((n) => n.name === this.#chosen && n.newest_ms !== null) ?? this.fallback;
+    this.#chosen = held?.name ?? null;
+    return held;
   }
 
   /** The rolling window on show. */
@@ -101,7 +111,8 @@ class App {
     if (this.namespaces.error && !this.namespaces.data) {
       return failure(this.namespaces.error, () => this.refresh());
     }
-    return ready ? this.view.render() : loading();
+    if (!ready) return loading();
+    return this.#lacksNamespace() ? firstRun() : this.view.render();
   }
 
   /** Show what the address says. */
@@ -122,11 +133,17 @@ class App {
     this.redraw();
   }
 
+  /** Before anything was ever counted, only the pipeline itself can be looked at. */
+  #lacksNamespace() {
+    return this.namespace === null && !this.view.ofPipeline;
+  }
+
   #start() {
-    if (this.namespaces.data === null || this.namespace === null) return;
+    if (this.namespaces.data === null || !this.view) return;
+    if (this.namespace === null) return this.#lacksNamespace() || this.view.start();
     this.live.follow({ namespace: this.namespace, window: this.window, topic: this.view?.topic });
     this.gaps.ask(address(["gaps"], { namespace: this.namespace }));
-    this.view?.start?.();
+    return this.view.start();
   }
 
   /** The question that is asked all the time also tells whether anybody is there. */
@@ -139,6 +156,7 @@ class App {
   /** Ask for everything anew. */
   refresh() {
     this.namespaces.ask(address(["namespaces"]));
+    if (this.view?.ofPipeline) this.view.refresh();
     if (this.namespace === null || this.namespaces.data === null) return;
     this.gaps.ask(address(["gaps"], { namespace: this.namespace }));
     this.view?.refresh?.();
@@ -179,6 +197,7 @@ document.addEventListener("click", (event) => {
 addEventListener("popstate", () => app.open());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.redraw());
 setInterval(() => !document.hidden && app.refresh(), REFRESH_MS);
+setInterval(() => app.namespaces.data?.length === 0 && app.refresh(), FIRST_MS);
 setInterval(() => app.live.state === "lost" && app.redraw(), 1000);
 app.open();
 app.refresh();

@@ -7,23 +7,42 @@ import { address } from "./api.js";
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 8_000;
+const UNSEEN_MS = 30_000;
 const EVENTS = ["figures", "alert", "resync", "trouble"];
 
 export class Live {
   #source = null;
   #retry = null;
   #tries = 0;
+  #unseen = null;
 
   /** `heard(type, data)` for each event; `changed()` when `state` did. */
   constructor(heard, changed) {
     this.heard = heard;
     this.changed = changed;
-    /** "connecting", "live", "lost", or "trouble": connected, but the server lacks its store. */
+    /**
+     * "connecting", "live", "lost", "paused" while nobody looks, or "trouble": the
+     * server is there, but its store is not.
+     */
     this.state = "connecting";
     this.reason = "";
     this.lastMs = null;
     addEventListener("online", () => this.doubt());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
+    document.addEventListener("visibilitychange", () => this.#looked());
+  }
+
+  /** A page that nobody sees gives its line back: browsers open only six to a server. */
+  #looked() {
+    clearTimeout(this.#unseen);
+    if (document.hidden) this.#unseen = setTimeout(() => this.#pause(), UNSEEN_MS);
+    else if (this.url && ["lost", "paused"].includes(this.state)) this.#open();
+  }
+
+  #pause() {
+    if (!this.url) return;
+    clearTimeout(this.#retry);
+    this.#source.close();
+    this.#become("paused");
   }
 
   /** Follow these figures from now on; `topic`: of this one alone. */
@@ -37,7 +56,7 @@ export class Live {
 
   /** Something else found the server away: don't believe the open line. */
   doubt() {
-    if (!this.url || this.state === "lost") return;
+    if (!this.url || ["lost", "paused"].includes(this.state)) return;
     this.#lost(this.#source, true);
   }
 
@@ -75,11 +94,6 @@ export class Live {
     const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#tries++);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#open(), wait * (0.75 + Math.random() / 2));
-  }
-
-  /** The reader is back and should not wait out a long pause. */
-  #hurry() {
-    if (this.url && this.state === "lost") this.#open();
   }
 
   #become(state) {

@@ -3,7 +3,7 @@
 import { h } from "../dom.js";
 import { plural, score } from "../format.js";
 import { panel } from "./controls.js";
-import { differ, postHref, scoreBy } from "./post.js";
+import { differ, grouped, postHref, scoreBy } from "./post.js";
 
 const SIDE = 100;
 const RADIUS = 1.7;
@@ -14,6 +14,7 @@ export function agreement(app, page) {
   const posts = (page?.posts ?? []).filter((post) => post.dmlanet && post.rnnca);
   if (!posts.length) return null;
   const apart = posts.filter(differ).sort((a, b) => gap(b) - gap(a));
+  const named = grouped(apart).slice(0, NAMED).map(({ post }) => post);
   const words = apart.length
     ? `They differ on ${apart.length} of the ${plural(posts.length, "post")} that weigh most`
     : `They agree on all ${plural(posts.length, "post")} that weigh most`;
@@ -21,7 +22,7 @@ export function agreement(app, page) {
     h("div", { class: "agreement" }, scatter(posts, words),
       h("div", null,
         h("p", { class: "note" }, "Across: DMLANet. Up: RNN-CA. Each dot is a post, from −1 to +1; on the line they agree."),
-        apart.length > 0 && h("ul", { class: "apart" }, apart.slice(0, NAMED).map((post) => row(app, post))))));
+        named.length > 0 && h("ul", { class: "apart" }, named.map((post) => row(app, post))))));
 }
 
 const gap = ({ dmlanet, rnnca }) => Math.abs(scoreBy(dmlanet) - scoreBy(rnnca));

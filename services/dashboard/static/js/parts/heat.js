@@ -9,6 +9,8 @@ const SIDE = 7;
 const FINE = 84;
 const BLUR = 0.55;
 const STRONGEST = 0.72;
+/** Where the least attended region has this much of the greatest weight, no place stands out. */
+const EVEN = 0.85;
 const WARM = [[255, 237, 130], [255, 145, 20], [214, 30, 20]];
 const ROWS = ["top", "middle", "bottom"];
 const COLUMNS = ["left", "middle", "right"];
@@ -31,7 +33,8 @@ function square({ width, height }) {
   };
 }
 
-function paint(canvas, grid) {
+function paint(canvas, raw) {
+  const grid = spread(raw);
   const context = canvas.getContext("2d");
   const pixels = context.createImageData(FINE, FINE);
   for (let i = 0; i < FINE * FINE; i++) {
@@ -39,6 +42,13 @@ function paint(canvas, grid) {
     pixels.data.set([...warmth(weight), Math.round(255 * STRONGEST * weight)], 4 * i);
   }
   context.putImageData(pixels, 0, 0);
+}
+
+/** From the least attended region (0) to the most (1). */
+function spread(grid) {
+  const flat = grid.flat();
+  const [low, high] = [Math.min(...flat), Math.max(...flat)];
+  return grid.map((row) => row.map((weight) => (high > low ? (weight - low) / (high - low) : 0)));
 }
 
 /** The weight at a fine pixel: of the regions around it, the nearer the more. */
@@ -62,11 +72,12 @@ function warmth(weight) {
   return WARM[low].map((c, i) => Math.round(c + (WARM[low + 1][i] - c) * (at - low)));
 }
 
-/** "mostly at the top left": the same for who does not see it. */
+/** "mostly at the top left": the same in words. */
 export function whereIn(grid) {
   const flat = grid.flat();
   const most = flat.indexOf(Math.max(...flat));
   if (!(flat[most] > 0)) return "nowhere in particular";
+  if (Math.min(...flat) > EVEN * flat[most]) return "almost evenly at all of it";
   const [row, column] = [Math.floor(most / SIDE), most % SIDE].map((n) => Math.floor((3 * n) / SIDE));
   if (row === 1 && column === 1) return "mostly in the middle";
   return `mostly at the ${[ROWS[row], COLUMNS[column]].filter((name) => name !== "middle").join(" ")}`;

@@ -19,6 +19,16 @@ export function empty(title, ...rest) {
   return h("div", { class: "empty", key: "empty" }, h("h2", null, title), rest);
 }
 
+/** Nothing has been counted, ever or in this namespace: how to get something. */
+export function firstRun(...more) {
+  return empty("No posts yet",
+    h("p", null, "Topics appear here with their first post. In another terminal, replay the sample archive:"),
+    command("make demo"),
+    h("p", null, "or follow Bluesky live, without an account:"),
+    command("undertone run --source bluesky --topics topics.example.yaml"),
+    more);
+}
+
 /** A command to type, as text that can be selected. */
 export const command = (text) => h("pre", { class: "command" }, h("code", null, text));
 

@@ -10,7 +10,7 @@ const STUCK_S = 30;
 export const nameOf = (process) => `${process.command} ${process.host}:${process.pid}`;
 
 const state = (healthy, reason) => h("span", { class: classes("badge", healthy ? "good" : "critical"), title: reason || null },
-  icon(healthy ? "check" : "alert"), healthy ? "Well" : "Ill");
+  icon(healthy ? "check" : "alert"), healthy ? "Healthy" : "Unhealthy");
 
 const rate = (value) => (value === null || value === undefined ? NONE : `${brief(Math.round(value * 10) / 10)}/s`);
 const mean = (value, unit = "") => (value === null || value === undefined ? NONE : `${value.toFixed(1)}${unit}`);
@@ -125,5 +125,5 @@ export function namespaces(app, { namespaces: rows }) {
     { name: "Topics", numeric: true, cell: (row) => count(row.topics) },
     { name: "Newest post", numeric: true, cell: (row) => when(row.newest_ms) },
     { name: "Complete to", numeric: true, cell: (row) => (row.ended ? "the end" : when(row.watermark_ms)) },
-  ], rows, "None yet.", { key: (row) => row.name });
+  ], rows, "None yet.", { key: (row) => row.name, wide: true });
 }

@@ -63,7 +63,7 @@ function elsewhere(app, namespace) {
 
 const STATES = {
   connecting: ["Connecting", "waiting"], live: ["Live", "good"], lost: ["Connection lost", "bad"],
-  trouble: ["Store away", "bad"],
+  trouble: ["Store away", "bad"], paused: ["Paused", "waiting"],
 };
 
 function connection(app) {

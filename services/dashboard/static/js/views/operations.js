@@ -21,6 +21,9 @@ class Operations {
 
   title = () => "Operations";
 
+  /** It is of the pipeline, not of a namespace. */
+  ofPipeline = true;
+
   start() {
     this.found.ask(address(["operations"]));
   }
@@ -45,8 +48,8 @@ class Operations {
         processes.length > 0 && [
           parts.hops(processes), parts.lag(processes), parts.networks(processes), parts.refused(processes),
         ],
-        processes.length > 0 && parts.processes(processes, data),
-        parts.sources(data), parts.gaps(data.gaps), parts.namespaces(this.app, data)),
+        parts.gaps(data.gaps), processes.length > 0 && parts.processes(processes, data),
+        parts.sources(data), parts.namespaces(this.app, data)),
     ];
   }
 

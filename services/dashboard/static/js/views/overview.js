@@ -6,7 +6,7 @@ import { plural, when } from "../format.js";
 import { card, sizes } from "../parts/card.js";
 import { segmented, select } from "../parts/controls.js";
 import { icon } from "../parts/icons.js";
-import { command, empty, failure, loading, stale } from "../parts/notices.js";
+import { empty, failure, firstRun, loading, stale } from "../parts/notices.js";
 import { voice } from "../parts/voice.js";
 import * as prefs from "../prefs.js";
 import { WINDOWS, nameOf } from "../windows.js";
@@ -193,14 +193,10 @@ class Overview {
   }
 }
 
-/** Nothing has been counted here: how to get something. */
+/** Nothing has been counted here: how to get something, and where there is something. */
 function teach(app) {
   const others = (app.namespaces.data ?? []).filter((n) => n.newest_ms !== null && n.name !== app.namespace);
-  return empty("No posts yet",
-    h("p", null, "Topics appear here with their first post. In another terminal, replay the sample archive:"),
-    command("make demo"),
-    h("p", null, "or follow Bluesky live, without an account:"),
-    command("undertone run --source bluesky --topics topics.example.yaml"),
-    others.length > 0 && h("p", null, "Figures that are there already: ", others.slice(0, 5).map((n) =>
+  return firstRun(others.length > 0 && h("p", null, "Figures that are there already: ",
+    others.slice(0, 5).map((n) =>
       h("a", { key: n.name, class: "chip", href: app.href([], { namespace: n.name }) }, n.name))));
 }

@@ -151,7 +151,7 @@ class Post {
       note: differ(post) ? "They see this post differently." : "They agree.",
     }, h("div", { class: "verdicts" },
       Object.entries(NETWORKS).map(([key, name]) => post[key] && probabilities(name, post[key])),
-      post.dmlanet && post.rnnca && probabilities("Mean, the product's",
+      post.dmlanet && post.rnnca && probabilities("Mean of both: the score",
         post.dmlanet.map((p, i) => (p + post.rnnca[i]) / 2))));
   }
 

@@ -96,11 +96,11 @@ class Topic {
     }));
   }
 
-  /** Words rise against the time before; of a whole replay, its last third against the rest. */
+  /** Words rise against the time before; of a whole replay, its second half against the first. */
   #risingFrom() {
     const { from, to } = this.range;
     const whole = from <= startOf(this.detail.data);
-    return whole ? Math.round(to - (to - from) / 3) : from;
+    return whole ? Math.round(to - (to - from) / 2) : from;
   }
 
   /** The width of the panes: what was asked for where it fits, else what reads well. */
