@@ -59,11 +59,15 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield from _guarded("streams", _streams, settings, _STREAMS_FIX)
     yield from _guarded("networks", _networks, settings, _networks_fix(settings))
     yield from _guarded("store", _store, settings, _STORE_FIX)
+    if settings.grafana_url:
+        yield from _guarded("Grafana", _grafana, settings, _GRAFANA_FIX)
 
 
 _DATA_FIX: Final = "name a folder that you may write to: UNDERTONE_DATA_DIR"
 _STREAMS_FIX: Final = "start Kafka (make stack), or mend UNDERTONE_STREAMS_URL and kafka_* settings"
 _STORE_FIX: Final = "start Valkey (make stack), or mend UNDERTONE_STORE_URL and store_* settings"
+
+_GRAFANA_FIX: Final = "mend UNDERTONE_GRAFANA_URL or grafana_token_file, or what it says is missing"
 
 
 def _networks_fix(settings: Settings) -> str:
@@ -100,6 +104,16 @@ def _data_folder(settings: Settings) -> Iterator[Finding]:
 def _topics(settings: Settings) -> Iterator[Finding]:
     topics = load_topics(settings.topics_file)
     yield Finding("topics", True, f"{settings.topics_file}: {len(topics)}, all valid")
+
+
+def _grafana(settings: Settings) -> Iterator[Finding]:
+    from services.grafana import Grafana
+    from services.grafana.provision import check_server
+
+    token = settings.grafana_token.get_secret_value() if settings.grafana_token else ""
+    server = Grafana(settings.grafana_url or "", token, ca_file=settings.grafana_ca_file)
+    with closing(server):
+        yield Finding("Grafana", True, f"{check_server(server)} at {server.url}, with the plugin")
 
 
 def _streams(settings: Settings) -> Iterator[Finding]:

@@ -12,7 +12,9 @@ from threading import Thread
 
 import pytest
 import trustme
+from pydantic import SecretStr
 
+from services import check
 from services.errors import Unavailable, UsageError
 from services.grafana import Grafana, Mark, annotate
 from services.grafana.client import Changed
@@ -27,6 +29,7 @@ from services.grafana.provision import (
 )
 from services.grafana.queries import API_UID, INFINITY
 from services.grafana.sources import PROOF, sources
+from services.settings import Settings
 from tests.simulators.grafana import GrafanaServer
 
 TOKEN = "glsa_secret"
@@ -160,6 +163,16 @@ def test_an_old_grafana(server: GrafanaServer, version: str, old: bool) -> None:
         return
     with pytest.raises(UsageError, match=r"11\.6 or newer"):
         check_server(client(server))
+
+
+def test_undertone_check_looks_at_it(server: GrafanaServer) -> None:
+    def found(token: str) -> check.Finding:
+        settings = Settings(grafana_url=server.url, grafana_token=SecretStr(token))
+        (only,) = check._guarded("Grafana", check._grafana, settings, "mend it")
+        return only
+
+    assert found(TOKEN).ok
+    assert "401" in found("stale").found
 
 
 def test_nobody_there() -> None:
