@@ -94,8 +94,9 @@ function flag(plot, alert, colour) {
   line(ctx, x, bbox, colour, []);
   ctx.fillStyle = colour;
   ctx.beginPath();
+  const room = x + size < bbox.left + bbox.width ? size : -size;
   ctx.moveTo(x, bbox.top - size);
-  ctx.lineTo(x + size, bbox.top - size / 2);
+  ctx.lineTo(x + room, bbox.top - size / 2);
   ctx.lineTo(x, bbox.top);
   ctx.fill();
 }

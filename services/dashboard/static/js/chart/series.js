@@ -84,14 +84,15 @@ function common(series, view) {
   return {
     shape: `${view.key} ${view.height} ${view.base} ${view.most ?? ""} ${series.points.t.length > 60 ? "" : "few"}`,
     height: view.height, zoom: view.zoom, zoomOut: view.zoomOut, series,
-    marks: `${series.alerts.length} ${series.gaps.length} ${series.complete_to_ms}`,
+    completeMs: view.ended ? null : series.complete_to_ms,
+    marks: `${series.alerts.length} ${series.gaps.length} ${series.complete_to_ms} ${view.ended}`,
   };
 }
 
 const xScale = (now) => ({ time: true, range: () => [now().series.from, now().series.to] });
 
 function frame(colours, now) {
-  const marks = () => ({ ...now().series, completeMs: now().series.complete_to_ms, colours });
+  const marks = () => ({ ...now().series, completeMs: now().completeMs, colours });
   return {
     padding: [16, 22, 0, 0],
     cursor: { sync: { key: SYNC }, y: false, points: { show: false } },

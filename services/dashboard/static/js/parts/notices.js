@@ -36,6 +36,7 @@ export const command = (text) => h("pre", { class: "command" }, h("code", null, 
 export function failure(error, again) {
   if (error.status === 401) return locked();
   const { title, advice } = explain(error);
+  if (error.status === 404) return empty(title, h("p", null, advice), h("a", { class: "button", href: "/" }, "Overview"));
   return h("div", { class: "empty failure", role: "alert", key: "failure" },
     icon("alert", "large"),
     h("h2", null, title),

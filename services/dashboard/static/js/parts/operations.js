@@ -114,7 +114,7 @@ export function processes(rows, { now_ms: now }) {
     { name: "Running for", numeric: true, cell: (row) => duration(now - row.started_ms) },
     { name: "Memory", numeric: true, cell: (row) => (row.memory_bytes === null ? NONE : `${Math.round(row.memory_bytes / 2 ** 20)} MiB`) },
     { name: "Retries", numeric: true, cell: (row) => count(Object.values(row.retries).reduce((a, b) => a + b, 0)) },
-    { name: "Versions", cell: (row) => h("span", { class: "note" }, Object.entries(row.versions).map(([name, version]) => `${name} ${version}`).join(", ")) },
+    { name: "Versions", cell: (row) => h("span", { class: "note versions" }, Object.entries(row.versions).map(([name, version]) => `${name} ${version}`).join(", ")) },
   ], rows, "None.", { key: (row) => row.id, wide: true });
 }
 

@@ -160,7 +160,7 @@ class Topic {
     const { count: posts, first_post_ms: first, last_post_ms: last } = found?.totals ?? {};
     return h("header", { class: "view-head", key: "head" }, h("div", null,
       h("a", { class: "crumb", href: this.app.href([]) }, icon("back"), "Overview"),
-      h("h1", null, h("bdi", null, this.topic), found?.alert && badge(found.alert), pin(this.app, this.topic)),
+      h("h1", null, h("bdi", null, this.topic), found?.alert && badge(found.alert), found && pin(this.app, this.topic)),
       posts > 0 && h("p", { class: "note" }, `${plural(posts, "post")} since counting began, `, span(first, last))));
   }
 
@@ -218,7 +218,7 @@ class Topic {
     const { namespace } = series;
     return parts.charts(series, {
       key: namespace, most, height: this.compared ? 220 : 264, named: Boolean(this.compared),
-      base: this.elapsed && detail.kind === "replay" ? detail.totals.first_post_ms : null,
+      ended: detail.ended, base: this.elapsed && detail.kind === "replay" ? detail.totals.first_post_ms : null,
       zoom: (from, to) => this.#show({ from, to }), zoomOut: this.#zoomOut,
       table: this.tables.has(namespace),
       toggle: (shown) => {
