@@ -19,10 +19,11 @@ import msgspec
 from services.errors import UsageError
 from services.ingest.archive import STDIN, Archive, ReadOptions
 from services.ingest.draft import Draft, Gone, Item
+from services.ingest.files import files_of
 from services.ingest.formats.tabular import Columns
-from services.ingest.layers import hidden
 from services.ingest.media import Fetch, MediaFolder, Pictures
 from services.ingest.order import Key, Keyed, keyed, merged, time_of, windowed
+from services.ingest.pace import Pace
 from services.ingest.plan import Plan, Planner, SpanRow
 from services.ingest.posts import Matcher, PostBuilder
 from services.ingest.runs import Run
@@ -74,27 +75,6 @@ class Cursor(msgspec.Struct, frozen=True):
     key: Key | None
     counters: Counters
     ended: bool = False
-
-
-def files_of(archives: Sequence[Path], media: Path | None) -> list[Path]:
-    """The files, folders walked in the order of names; the media folder is no archive."""
-    found: list[Path] = []
-    for path in archives:
-        if path == STDIN or path.is_file() or path.is_fifo():
-            found.append(path)
-        elif path.is_dir():
-            inside = [file for file in sorted(path.rglob("*")) if file.is_file()]
-            found += [
-                file
-                for file in inside
-                if not hidden(str(file.relative_to(path)))
-                and not (media is not None and file.is_relative_to(media))
-            ]
-        else:
-            raise UsageError(f"no such file or folder: {path}")
-    if not found:
-        raise UsageError(f"nothing to replay in {', '.join(map(str, archives)) or 'nothing'}")
-    return list(dict.fromkeys(found))
 
 
 def open_replay(
@@ -156,7 +136,7 @@ class Replay:
         self._key = place.key
         self._ended = place.ended
         self._held: Keyed | None = None
-        self._started: tuple[int, float] | None = None
+        self._pace = Pace(options.speed, clock)
         self._event_ms = 0
         self._items = self._run()
 
@@ -173,7 +153,7 @@ class Replay:
             self._held, looked = None, looked + 1
             if isinstance(found, _End):
                 self._ended = True
-            elif found is not None and not self._due(found):
+            elif found is not None and not self._pace.due(time_of(found[3])):
                 self._held = found
                 break
             elif found is not None and (item := self._accept(found)) is not None:
@@ -217,7 +197,7 @@ class Replay:
             plan = self._planner.plan
         assert plan is not None
         if self._place.key is None:
-            self._add(plan.counters)
+            self.counters.add_read(plan.counters)
         self._phase = REPLAYING
         yield from merged(self._streams(plan))
 
@@ -239,16 +219,6 @@ class Replay:
             yield from items if after is None else (item for item in items if item[:3] > after)
 
     # Choosing and making.
-
-    def _due(self, found: Keyed) -> bool:
-        """Whether real time, sped up, has come as far as the item's."""
-        speed, own_ms = self._options.speed, time_of(found[3])
-        if speed is None or own_ms is None:
-            return True
-        if self._started is None:
-            self._started = own_ms, self._clock()
-        begun_ms, begun_s = self._started
-        return own_ms - begun_ms <= (self._clock() - begun_s) * 1000 * speed
 
     def _accept(self, found: Keyed) -> Item | None:
         """Move the place behind the item; the item, if it is to be handed out.
@@ -295,14 +265,6 @@ class Replay:
             else item
             for item in taken
         ]
-
-    def _add(self, counted: Counters) -> None:
-        """What was counted of sorted files, when the replay begins."""
-        self.counters.posts_read += counted.posts_read
-        self.counters.deletions += counted.deletions
-        self.counters.dead_lettered += counted.dead_lettered
-        for reason, number in counted.reasons.items():
-            self.counters.reasons[reason] = self.counters.reasons.get(reason, 0) + number
 
 
 class _End:

@@ -38,6 +38,14 @@ class Counters:
     def reason(self, name: str) -> None:
         self.reasons[name] = self.reasons.get(name, 0) + 1
 
+    def add_read(self, other: Counters) -> None:
+        """Take over what `other` read and refused; what it made of posts is not its to say."""
+        self.posts_read += other.posts_read
+        self.deletions += other.deletions
+        self.dead_lettered += other.dead_lettered
+        for reason, number in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + number
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
