@@ -28,7 +28,8 @@ from services.ingest.replay import Replay, ReplayOptions, open_replay
 from services.ingest.source import Counters, Source
 from services.records import Post, decode
 from services.settings import Settings
-from services.store.alerts import COMPARED, Alert, Alerts
+from services.store.alerts import COMPARED
+from services.store.outbox import History, histories
 from services.store.reader import REPLAY, Pane, Reader, Totals
 from services.store.schema import BOOKS
 from services.store.store import Store
@@ -39,7 +40,6 @@ from services.topics import Topics, load_topics
 HOUR_MS = 3_600_000
 SHORT_MS = 48 * HOUR_MS
 """A replay shorter than this is drawn from panes of a minute."""
-MOST_ALERTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ class Outcome:
     panes: Mapping[str, Sequence[Pane]]
     """By topic, wide or narrow enough to draw the whole replay from."""
     report: Mapping[str, Any]
-    alerts: Sequence[Alert] = ()
+    alerts: Sequence[History] = ()
     """Oldest first."""
-    alerts_beside: Sequence[Alert] = ()
+    alerts_beside: Sequence[History] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def replay(settings: Settings, request: Request, stop: Event, watch: Watch) -> O
         if request.report is not None and complete:
             report.write(request.report, made)
         panes = _panes(Reader(store), options.namespace, totals)
-        raised = (_alerts(store, options.namespace, book) for book in BOOKS)
+        raised = [histories(store, options.namespace, book) for book in BOOKS]
         return Outcome(options.namespace, complete, source.counters, totals, panes, made, *raised)
 
 
@@ -191,11 +191,6 @@ def _run(
         runner = Embedded([feeder], inference, hops, progress=watch.moved)
         serve_health(settings, stack, runner.health, "replay")
         return runner.run(stop)
-
-
-def _alerts(store: Store, namespace: str, book: str) -> Sequence[Alert]:
-    found = Alerts(store, book).list(namespace, limit=MOST_ALERTS)
-    return sorted(found, key=lambda alert: (alert.opened_ms, alert.topic, alert.rule))
 
 
 def totals_of(reader: Reader, namespace: str) -> dict[str, Totals]:

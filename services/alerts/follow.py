@@ -125,6 +125,8 @@ class Follower:
         else:
             self._at = judged.evaluated_ms
             self._learn(judged.evaluated_ms)
+        for topic in sorted(self._engine.open_topics() - self._followed):
+            self._follow(topic)
 
     @property
     def evaluated_ms(self) -> int:

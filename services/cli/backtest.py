@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +20,7 @@ from services.cli.replay import Face
 from services.errors import UsageError
 from services.replay import Watch
 from services.settings import Settings
-from services.store.alerts import OPENED, Alert, AlertEvent
+from services.store.outbox import History
 from services.topics import load_topics
 
 
@@ -48,43 +49,52 @@ def run(settings: Settings, request: Request, png: Path | None, *, as_json: bool
     if png is not None:
         from services.alerts.plot import draw
 
-        draw(png, outcome.panes, list(zip(map(str, sets), raised, strict=True)))
+        drawn = [[history.alert for history in found] for found in raised]
+        draw(png, outcome.panes, list(zip(map(str, sets), drawn, strict=True)))
         face.console.print(f"{png} shows them.", markup=False, highlight=False)
     return 0
 
 
-def _print(sets: Sequence[Path], raised: Sequence[Sequence[Alert]], out: Console) -> None:
-    for path, alerts in zip(sets, raised, strict=True):
+def _print(sets: Sequence[Path], raised: Sequence[Sequence[History]], out: Console) -> None:
+    for path, histories in zip(sets, raised, strict=True):
         if len(sets) > 1:
             out.print(Text(str(path), style="bold"))
-        if not alerts:
+        if not histories:
             out.print("No alerts.")
             continue
-        out.print(alerts_table(alerts))
-        for alert in alerts:
-            _print_one(alert, out)
+        out.print(alerts_table([history.alert for history in histories]))
+        for history in histories:
+            _print_one(history, out)
     if len(sets) > 1:
         _print_sides(sets, raised, out)
 
 
-def _print_one(alert: Alert, out: Console) -> None:
-    opened = msgspec.structs.replace(alert, state="open")
-    out.print(Text(f"{alert.topic}, {alert.rule}", style="bold"))
-    out.print(Text(wording.text(AlertEvent(OPENED, opened, alert.sequence))))
+def _print_one(history: History, out: Console) -> None:
+    """What people would have been told, one after the other."""
+    alert = history.alert
+    out.print(Text(f"{alert.topic}, {alert.rule} ({alert.severity})", style="bold"))
+    for event in history.events:
+        out.print(Text(f"{wording.clock(event.alert.changed_ms)}  {event.kind}", style="bold"))
+        out.print(Padding(Text(wording.text(event)), (0, 0, 0, 4)))
+    out.print()
 
 
-def _print_sides(sets: Sequence[Path], raised: Sequence[Sequence[Alert]], out: Console) -> None:
-    """How many alerts of each rule, side by side."""
-    rules = sorted({(a.topic, a.rule) for alerts in raised for a in alerts})
+def _print_sides(sets: Sequence[Path], raised: Sequence[Sequence[History]], out: Console) -> None:
+    """How many alerts of each rule, side by side, and when the first opened."""
     table = Table("topic", "rule", *map(str, sets))
-    for topic, rule in rules:
-        counts = [sum((a.topic, a.rule) == (topic, rule) for a in alerts) for alerts in raised]
-        table.add_row(Text(topic), Text(rule), *map(str, counts))
+    for topic, rule in sorted({(h.alert.topic, h.alert.rule) for found in raised for h in found}):
+        cells = []
+        for found in raised:
+            mine = [h.alert for h in found if (h.alert.topic, h.alert.rule) == (topic, rule)]
+            first = f", first {wording.day(mine[0].opened_ms)}" if mine else ""
+            cells.append(f"{len(mine)}{first}")
+        table.add_row(Text(topic), Text(rule), *cells)
     out.print(table)
 
 
-def _print_json(sets: Sequence[Path], raised: Sequence[Sequence[Alert]]) -> None:
-    for path, alerts in zip(sets, raised, strict=True):
-        for alert in alerts:
-            row = {"rules": str(path), **msgspec.structs.asdict(alert)}
+def _print_json(sets: Sequence[Path], raised: Sequence[Sequence[History]]) -> None:
+    for path, histories in zip(sets, raised, strict=True):
+        for history in histories:
+            events = [{"kind": e.kind, "at_ms": e.alert.changed_ms} for e in history.events]
+            row = {"rules": str(path), **msgspec.structs.asdict(history.alert), "events": events}
             sys.stdout.buffer.write(msgspec.json.encode(row) + b"\n")

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from rich.console import Console
 
+from services.alerts.commands import alerts_table
 from services.cli.common import stop_on_signal
 from services.cli.dashboard import Along, serve_along, show, stay
 from services.cli.show import LOG_EVERY_S, ReplayProgress, notes, topics_table, trend
@@ -106,6 +107,8 @@ def _print(outcome: Outcome, again: str) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if outcome.alerts:
+        console.print(alerts_table([history.alert for history in outcome.alerts]))
     for line in notes(outcome.counters):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if outcome.complete:

@@ -201,7 +201,7 @@ class Alerts:
         stop_ms: int | None = None,
         limit: int = 100,
     ) -> Sequence[Alert]:
-        """Alerts that opened in [start_ms, stop_ms), newest first."""
+        """Alerts that opened in [start_ms, stop_ms), newest first; all for a limit of -1."""
         key = f"{self._head(namespace)}:{'times' if topic is None else f'of:{topic}'}"
         highest = "+inf" if stop_ms is None else f"({stop_ms}"
         lowest = "-inf" if start_ms is None else start_ms

@@ -19,7 +19,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from services.errors import Rewound
-from services.store.alerts import AlertEvent, Outgoing, head_key
+from services.store.alerts import ALERTS, Alert, AlertEvent, Alerts, Outgoing, head_key
 from services.store.store import Store
 
 State: TypeAlias = Literal["pending", "claimed", "delivered", "failed", "uncertain"]
@@ -59,6 +59,14 @@ class Waiting:
 _outgoing = msgspec.json.Decoder(Outgoing).decode
 _delivery = msgspec.json.Decoder(Delivery).decode
 _encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """An alert as it stands, and all events that led there, oldest first."""
+
+    alert: Alert
+    events: tuple[AlertEvent, ...]
 
 
 class Outbox:
@@ -128,3 +136,17 @@ class Outbox:
             if state is not None:
                 found.setdefault(key, {})[member.partition("|")[0]] = _delivery(state)
         return found
+
+
+def histories(store: Store, namespace: str, book: str = ALERTS) -> list[History]:
+    """Every alert of a namespace with its events, oldest first."""
+    held = store.client.call("HGETALL", head_key(namespace, book) + ":outbox:events")
+    events: dict[str, list[AlertEvent]] = {}
+    for value in held.values():
+        event = _outgoing(value).event
+        events.setdefault(event.alert.id, []).append(event)
+    found = Alerts(store, book).list(namespace, limit=-1)
+    return [
+        History(alert, tuple(sorted(events.get(alert.id, ()), key=lambda event: event.sequence)))
+        for alert in sorted(found, key=lambda alert: (alert.opened_ms, alert.topic, alert.rule))
+    ]
