@@ -11,9 +11,12 @@ from typing import Self
 class Listening:
     """Accepts on any free port within its `with`, each connection in a thread of its own."""
 
+    address = "127.0.0.1"
+    connections = 0
+
     def __enter__(self) -> Self:
         self._stop = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((self.address, 0), backlog=64)
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
         return self
@@ -40,6 +43,11 @@ class Listening:
         """One connection, closed afterwards; an `OSError` means that the client went away."""
         raise NotImplementedError
 
+    @property
+    def stopped(self) -> bool:
+        """For whatever never ends by itself."""
+        return self._stop.is_set()
+
     def ending(self) -> None:
         """Wake what waits for anything else than its connection."""
 
@@ -49,6 +57,7 @@ class Listening:
             if self._stop.is_set():
                 connection.close()
                 return
+            self.connections += 1
             thread = threading.Thread(target=self._served, args=(connection,), daemon=True)
             self._threads.append(thread)
             thread.start()

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from collections.abc import Callable
-from types import TracebackType
+
+from tests.simulators.listening import Listening
 
 Route = bytes | Callable[[socket.socket], None]
 
@@ -23,18 +23,13 @@ def answer(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
     return "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode() + body
 
 
-class PictureServer:
+class PictureServer(Listening):
     """Serves on `address` and any free port, a thread per connection, until the `with` ends."""
 
     def __init__(self, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.routes: dict[str, Route] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
-        self.connections = 0
-        self._tls = tls
-        self._stop = threading.Event()
-        self._listener = socket.create_server((address, 0), backlog=64)
-        self.port: int = self._listener.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self.address, self._tls = address, tls
 
     def url(self, path: str, host: str = "pictures.test") -> str:
         scheme = "https" if self._tls else "http"
@@ -43,48 +38,15 @@ class PictureServer:
     def paths(self) -> list[str]:
         return [path for path, _ in self.requests]
 
-    @property
-    def stopped(self) -> bool:
-        """For routes that never end by themselves."""
-        return self._stop.is_set()
-
-    def __enter__(self) -> PictureServer:
-        self._threads[0].start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        with socket.socket() as last:  # wakes the accepting thread
-            last.connect(self._listener.getsockname())
-        for thread in self._threads:
-            thread.join(10)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            connection, _ = self._listener.accept()
-            if self._stop.is_set():
-                connection.close()
-                return
-            self.connections += 1
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
         connection.settimeout(5)
+        if self._tls:
+            connection = self._tls.wrap_socket(connection, server_side=True)
         try:
-            if self._tls:
-                connection = self._tls.wrap_socket(connection, server_side=True)
-            while not self._stop.is_set() and self._one(connection):
+            while not self.stopped and self._one(connection):
                 pass
-        except (OSError, ValueError):
-            pass  # the client left, as it should when it has seen enough
+        except ValueError:
+            pass  # no request that we know how to read
         finally:
             connection.close()
 
