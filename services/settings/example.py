@@ -11,6 +11,7 @@ from services.settings.dashboard import DashboardSettings
 from services.settings.grafana import GrafanaSettings
 from services.settings.model import Settings
 from services.settings.receivers import ReceiverSettings
+from services.settings.sources import SourceSettings
 
 HEAD: Final = """\
 # Settings of Undertone. Copy to undertone.toml and take the # away from what you change.
@@ -35,7 +36,7 @@ SECTIONS: Final = {
 
 _PARTS: Final = frozenset(
     name
-    for part in (DashboardSettings, ReceiverSettings, GrafanaSettings)
+    for part in (SourceSettings, DashboardSettings, ReceiverSettings, GrafanaSettings)
     for name in part.model_fields
 )
 """Settings that stand in files of their own: after the others."""
