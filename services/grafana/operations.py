@@ -42,7 +42,7 @@ def _now() -> list[Panel]:
         now("From post to score, p99", quantile(0.99), unit="s", limits=((5, "orange"),)),
         now(
             "Dead letters, last hour",
-            "sum(increase(undertone_dead_letters_total[1h]))",
+            "sum(increase(undertone_dead_letters_total[1h])) or vector(0)",
             unit="short",
             decimals=0,
             limits=((1, "orange"),),
@@ -53,7 +53,7 @@ def _now() -> list[Panel]:
             limits=BAD,
             none="none live",
         ),
-        now("Alerts open", "sum(undertone_alerts_open)", limits=((1, "orange"),)),
+        now("Alerts open", "sum(undertone_alerts_open) or vector(0)", limits=((1, "orange"),)),
     ]
 
 
@@ -107,7 +107,8 @@ def _flow() -> list[Panel]:
                 "{{namespace}}: counted",
             ),
             prometheus(
-                "time() - max by (namespace) (undertone_alerts_evaluated_timestamp_seconds)",
+                "time() - max by (namespace) (undertone_alerts_evaluated_timestamp_seconds) "
+                "and on (namespace) undertone_watermark_timestamp_seconds",
                 "{{namespace}}: judged for alerts",
                 ref="B",
             ),

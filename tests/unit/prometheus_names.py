@@ -24,6 +24,7 @@ FUNCTIONS = {
     "rate",
     "sum",
     "time",
+    "vector",
 }
 
 
