@@ -172,7 +172,7 @@ class App {
   }
 
   #tell(alert) {
-    this.announce(`Alert ${alert.state}: ${alert.topic}, ${alert.rule}`);
+    this.announce(`Alert ${alert.state}: ${alert.topic}, ${alert.rule.replaceAll("_", " ")}`);
   }
 
   #connection() {

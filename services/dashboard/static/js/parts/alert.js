@@ -26,10 +26,14 @@ export function sentenceOf(alert) {
   ];
 }
 
+/** A rule that has no name of its own goes by its kind. */
+export const ruleOf = ({ rule }) => rule.replaceAll("_", " ");
+
 function rarity({ per_week: perWeek }) {
   if (perWeek === null) return "a fixed threshold";
   if (perWeek >= 1) return `a calm topic shows this about ${count(Math.round(perWeek))} times a week`;
   const years = 1 / perWeek / 52;
+  if (years > 100) return "a calm topic shows this less than once in a hundred years";
   return `a calm topic shows this about once in ${years >= 2 ? plural(Math.round(years), "year") : plural(Math.round(1 / perWeek), "week")}`;
 }
 
@@ -65,7 +69,7 @@ export class Alerts {
         withTopic && h("a", {
           class: "strong", href: this.app.href(["topic", alert.topic], { namespace: alert.namespace, ...range }),
         }, h("bdi", null, alert.topic)),
-        h("span", { class: "note" }, alert.rule)),
+        h("span", { class: "note" }, h("bdi", null, ruleOf(alert)))),
       h("p", { class: "alert-what" }, sentenceOf(alert)),
       h("p", { class: "note" }, times(alert)),
       h("div", { class: "alert-actions" },
@@ -95,11 +99,12 @@ export class Alerts {
 function facts(alert, why) {
   const { show } = kindOf(alert);
   return [
-    `${plural(why.posts, "post")} by ${plural(why.authors, "author")}; ${count(alert.negative)} of ${count(alert.posts)} in the window negative`,
+    `${count(alert.negative)} of ${plural(alert.posts, "post")} in its window are negative`,
+    `Between its beginning and its alert: ${plural(why.posts, "post")} by ${plural(why.authors, "author")}`,
     `Rarity: ${rarity(alert)}`,
     alert.peak_observed !== alert.observed && ["Worst: ", show(alert.peak_observed), " at ", when(alert.peak_ms)],
+    `Of these, ${share(why.repost_share)} are reposts; the busiest author wrote ${share(why.top_author_share)}`,
     why.cascade && `A cascade: ${why.cascade}`,
-    `${share(why.repost_share)} are reposts; the busiest author wrote ${share(why.top_author_share)}`,
   ].filter(Boolean);
 }
 

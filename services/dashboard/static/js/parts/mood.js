@@ -72,4 +72,4 @@ export function change(value, error) {
 }
 
 /** Of a mean score, its place between negative (0) and positive (1). */
-export const tint = (mean) => Math.round(Math.max(-1, Math.min(1, (mean ?? 0) / 0.6)) * 100);
+export const tint = (mean) => Math.round(Math.max(-1, Math.min(1, (mean ?? 0) / 0.45)) * 100);

@@ -29,6 +29,10 @@ export function firstRun(...more) {
     more);
 }
 
+/** A sentence in which `code` stands between backticks. */
+const prose = (text) =>
+  text.split("`").map((part, i) => (i % 2 ? h("code", { key: i }, part) : part));
+
 /** A command to type, as text that can be selected. */
 export const command = (text) => h("pre", { class: "command" }, h("code", null, text));
 
@@ -36,11 +40,11 @@ export const command = (text) => h("pre", { class: "command" }, h("code", null, 
 export function failure(error, again) {
   if (error.status === 401) return locked();
   const { title, advice } = explain(error);
-  if (error.status === 404) return empty(title, h("p", null, advice), h("a", { class: "button", href: "/" }, "Overview"));
+  if (error.status === 404) return empty(title, h("p", null, prose(advice)), h("a", { class: "button", href: "/" }, "Overview"));
   return h("div", { class: "empty failure", role: "alert", key: "failure" },
     icon("alert", "large"),
     h("h2", null, title),
-    h("p", null, advice),
+    h("p", null, prose(advice)),
     again && h("button", { class: "button", type: "button", onclick: again }, "Try again"));
 }
 
@@ -77,7 +81,7 @@ function locked() {
   const here = encodeURIComponent(location.pathname + location.search);
   return h("div", { class: "empty", key: "locked" },
     h("h2", null, "You are logged out"),
-    h("p", null, "This dashboard is kept behind a token (`dashboard_token`)."),
+    h("p", null, prose("This dashboard is kept behind a token (`dashboard_token`).")),
     h("a", { class: "button primary", href: `/login?next=${here}`, target: "_self" }, "Log in"));
 }
 

@@ -74,7 +74,7 @@ export function networks(processes) {
 
 export function refused(processes) {
   const rows = processes.flatMap((process) => process.dead_letters.map((one) => ({ process, ...one })));
-  return box("Dead letters", "kept with their bytes and the reason: `undertone dead-letters list`", [
+  return box("Dead letters", ["kept with their bytes and the reason: ", h("code", null, "undertone dead-letters list")], [
     { name: "Hop", cell: (row) => row.stage },
     { name: "Reason", cell: (row) => row.reason.replaceAll("_", " ") },
     { name: "Records", numeric: true, cell: (row) => count(row.count) },

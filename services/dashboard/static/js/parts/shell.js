@@ -74,7 +74,8 @@ function connection(app) {
   const asOf = look === "bad" && lastMs
     ? h("span", { class: "as-of" }, `data as of ${moment(lastMs, { withSeconds: true })}`) : null;
   return h("div", { class: classes("connection", look), title: hint(app, state) },
-    h("span", { class: "dot", "aria-hidden": "true" }), h("span", null, text), asOf);
+    h("span", { class: "dot", "aria-hidden": "true" }),
+    h("span", { class: "state" }, h("span", null, text), asOf));
 }
 
 function hint(app, state) {

@@ -5,6 +5,7 @@ import { classes, h } from "../dom.js";
 import { brief, count, fineShare, plural, share, span, when } from "../format.js";
 import { sumsOf } from "../sums.js";
 import { WINDOWS, nameOf } from "../windows.js";
+import { ruleOf } from "./alert.js";
 import { figure, panel, segmented, table } from "./controls.js";
 import { scoreOf, shares } from "./mood.js";
 import { command, empty, failure, waiting } from "./notices.js";
@@ -79,7 +80,7 @@ function tableOf(series, view) {
 function marksOf({ gaps, alerts }) {
   if (!gaps.length && !alerts.length) return null;
   return h("ul", { class: "facts" },
-    alerts.map((alert) => h("li", { key: alert.id }, "Alert ", alert.rule, ": ",
+    alerts.map((alert) => h("li", { key: alert.id }, "Alert ", ruleOf(alert), ": ",
       when(alert.onset_ms), alert.resolved_ms ? [" to ", when(alert.resolved_ms)] : ", still open")),
     gaps.map((gap) => h("li", { key: gap.from }, `Gap in ${gap.source} (${gap.cause}): `,
       span(gap.from, gap.to), gap.filled ? ", played back later" : ", not played back")));
