@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -178,9 +178,3 @@ def _check_web_address(url: str) -> None:
         raise ValueError("expected an address like https://host/path")
     if "@" in found.netloc:
         raise ValueError("takes no user name or password in the address")
-
-
-def secrets_of(values: Any) -> list[str]:
-    """Every secret that is set, as text: what no message may contain."""
-    held = (getattr(values, name) for name in RECEIVER_SECRETS)
-    return [secret.get_secret_value() for secret in held if secret is not None]
