@@ -35,10 +35,11 @@ $(TRAIN)/.installed: pyproject.toml
 
 install: $(VENV)/.installed ## Install into .venv what the product needs (no torch)
 
-demo: $(VENV)/.installed ## Replay the sample archive through both networks, in one process
+demo: $(VENV)/.installed ## Replay the sample archive through both networks, and look at it
 	@rm -rf $(DEMO_DATA)
 	UNDERTONE_DATA_DIR=$(DEMO_DATA) $(BIN)/undertone replay deploy/sample/posts.jsonl.gz \
-		--media deploy/sample/media --topics deploy/sample/topics.yaml --namespace demo
+		--media deploy/sample/media --topics deploy/sample/topics.yaml --namespace demo \
+		--stay --open
 
 test: $(VENV)/.installed-dev ## Run every test; servers that can't be had are skipped loudly
 	$(BIN)/python -m pytest

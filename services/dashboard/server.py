@@ -33,7 +33,7 @@ class Address:
     port: int
     """0: any free one."""
     or_next: bool = False
-    """Where the port is taken, take the next free one."""
+    """Where the port is taken, take the next free one, or any."""
 
 
 class DashboardServer:
@@ -113,8 +113,9 @@ def is_loopback(host: str) -> bool:
 
 def listen(address: Address) -> socket.socket:
     """A socket that listens there. `UsageError` says why not."""
-    ports = range(address.port, min(address.port + NEXT_PORTS, 65_536))
-    tried = ports if address.or_next and address.port else [address.port]
+    tried = [address.port]
+    if address.or_next and address.port:
+        tried = [*range(address.port, min(address.port + NEXT_PORTS, 65_536)), 0]
     for port in tried:
         try:
             return _bound(address.host, port)
