@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
@@ -18,6 +19,9 @@ from services.vitals import publish_vitals
 
 Health = Callable[[], Mapping[str, Any]]
 """What `/healthz` answers: at least `healthy` (bool), and why not where it is false."""
+STUCK_S: Final = 120.0
+"""A loop goes round several times a second, also while it waits. Where one process has all hops,
+a checkpoint holds single ones up for as long as its streams are deep."""
 
 
 class HealthServer:
@@ -50,9 +54,27 @@ class HealthServer:
 def serve_health(settings: Settings, stack: ExitStack, health: Health, command: str = "") -> None:
     """Serve it until `stack` ends, where the settings ask for that; and say the same, with the
     process's figures, to the store: what the dashboard shows of `command`'s process."""
-    publish_vitals(settings, stack, health, command)
+
+    def judged() -> Mapping[str, Any]:
+        return noticing_stuck_loops(health(), time.time())
+
+    publish_vitals(settings, stack, judged, command)
     if settings.metrics_port is not None:
-        stack.callback(HealthServer(settings.metrics_host, settings.metrics_port, health).close)
+        stack.callback(HealthServer(settings.metrics_host, settings.metrics_port, judged).close)
+
+
+def noticing_stuck_loops(health: Mapping[str, Any], now_s: float) -> Mapping[str, Any]:
+    """The same, but for hops whose loop stands still: those can't say so themselves."""
+    if "hops" in health:
+        hops = [noticing_stuck_loops(hop, now_s) for hop in health["hops"]]
+        healthy = health["healthy"] and all(hop["healthy"] for hop in hops)
+        return {**health, "healthy": healthy, "hops": hops}
+    labels = {"stage": str(health.get("stage", ""))}
+    turned_s = REGISTRY.get_sample_value("undertone_loop_timestamp_seconds", labels)
+    if turned_s is None or now_s - turned_s <= STUCK_S:
+        return health
+    reason = f"stuck: its loop last went round {now_s - turned_s:.0f} s ago"
+    return {**health, "healthy": False, "reason": reason}
 
 
 def _handler(health: Health) -> type[BaseHTTPRequestHandler]:

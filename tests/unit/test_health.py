@@ -8,8 +8,9 @@ import urllib.request
 
 import pytest
 
+from services import metrics
 from services.errors import UsageError
-from services.health import HealthServer
+from services.health import STUCK_S, HealthServer, noticing_stuck_loops
 
 
 def get(url: str) -> tuple[int, str]:
@@ -33,6 +34,22 @@ def test_health_metrics_and_nothing_else() -> None:
         assert get(f"{server.address}/etc/passwd")[0] == 404
     finally:
         server.close()
+
+
+def test_a_loop_that_stands_still_is_not_well() -> None:
+    metrics.LOOP.labels("still").set(1_000.0)
+    one = {"healthy": True, "stage": "still", "reason": ""}
+    another = {"healthy": True, "stage": "without a loop", "reason": ""}
+    assert noticing_stuck_loops(one, 1_000 + STUCK_S) == one
+    later = noticing_stuck_loops(one, 1_001 + STUCK_S)
+    assert (later["healthy"], later["reason"]) == (
+        False,
+        "stuck: its loop last went round 121 s ago",
+    )
+    both = noticing_stuck_loops({"healthy": True, "hops": [another, one]}, 5_000.0)
+    assert not both["healthy"]
+    assert [hop["healthy"] for hop in both["hops"]] == [True, False]
+    metrics.LOOP.remove("still")
 
 
 def test_a_taken_port_is_named() -> None:
