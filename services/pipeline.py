@@ -37,6 +37,8 @@ from services.stream.worker import Limits, Worker
 
 COMMIT_S = 0.2
 """Between commits of scores: a few round trips each; embedded, it is what makes room for more."""
+SCORES_COMMIT_S = 0.5
+"""Of the inference hop on Kafka: ten a second cost it two posts in a hundred."""
 PICTURES_BATCH = 256
 AGGREGATION_BATCH = 4_000
 """Scored posts are small, and one script call a topic pays off the more it carries."""
@@ -164,7 +166,10 @@ def inference_worker(settings: Settings, streams: Streams, classifier: Classifie
         group=inference_group(settings),
         dead_letters=names.dead_letters,
         limits=Limits(
-            batch_size=settings.batch_size, batch_wait_s=_wait_s(settings), commit_interval_s=0.1
+            batch_size=settings.batch_size,
+            batch_wait_s=_wait_s(settings),
+            # Embedded, a commit makes room in the stream of posts, and costs nothing.
+            commit_interval_s=0.1 if is_embedded(settings) else SCORES_COMMIT_S,
         ),
         room=lambda: streams.room(names.scores),
     )

@@ -126,6 +126,11 @@ class Triton:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def metrics_url(self) -> str:
         return f"http://127.0.0.1:{self._metrics}/metrics"
 
