@@ -18,20 +18,17 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import wait
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
 from services import metrics
-from services.errors import BadRecord, Rewound, Unavailable
-from services.stream import dead_letters
+from services.errors import Rewound, Unavailable
 from services.stream.attempts import Attempts, Backoff, Later
-from services.stream.breaker import Breaker, TooManyBad
+from services.stream.breaker import Breaker
+from services.stream.flight import Flight
 from services.stream.intake import Intake
-from services.stream.ledger import Batch
 from services.stream.port import Stage, Streams
 from services.stream.writer import Writer
 
@@ -76,13 +73,23 @@ class Worker:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`dead_letters` names their stream; `room` says how many outputs can be taken now."""
-        self._stage, self._dead_letters, self._room = stage, dead_letters, room
+        self._stage, self._room = stage, room
         self._limits = limits or Limits()
-        self._breaker, self._clock, self._sleep = breaker or Breaker(), clock, sleep
+        self._clock, self._sleep = clock, sleep
         self._attempts = Attempts(stage.name, backoff or Backoff(), clock)
         self._intake = Intake(stage, streams, group, clock)
         self._writer = Writer(streams, stage.name)
-        self._pending: deque[Batch] = deque()
+        self._flight = Flight(
+            stage,
+            self._intake,
+            self._writer,
+            self._attempts,
+            breaker or Breaker(),
+            dead_letters=dead_letters,
+            batch_size=self._limits.batch_size,
+            clock=clock,
+            commit=self._commit,
+        )
         self._committed_s = self._ticked_s = clock()
         self._turned = metrics.LOOP.labels(stage.name)
         self._turned.set_to_current_time()
@@ -90,9 +97,7 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether anything polled is not yet committed."""
-        return bool(
-            self._pending or self._intake or self._writer or self._intake.ledger.positions()
-        )
+        return bool(self._flight or self._intake or self._writer or self._intake.ledger.positions())
 
     def behind(self) -> int:
         """How many records of the stream the group has yet to commit."""
@@ -106,7 +111,7 @@ class Worker:
             "since_s": round(self._clock() - self._attempts.since_s, 3),
             "stage": self._stage.name,
             "partitions": sorted(self._intake.ledger.held),
-            "in_flight": len(self._pending),
+            "in_flight": len(self._flight),
         }
 
     # Driving the loop.
@@ -123,8 +128,8 @@ class Worker:
         try:
             did = self._poll(timeout_s) > 0
             did = self._attempts.make("place", self._intake.place) or did
-            did = self._submit() or did
-            did = self._write_done() or did
+            did = self._flight.submit() or did
+            did = self._flight.write_done() or did
             self._attempts.make("tick", self._tick)
             self._attempts.make("write", self._writer.push)
             return self._commit_if_due() or did
@@ -152,11 +157,11 @@ class Worker:
         """
         deadline = self._clock() + (self._limits.drain_s if timeout_s is None else timeout_s)
         try:
-            while self._pending and self._clock() < deadline:
-                self._await_oldest(min(POLL_EVERY_S, deadline - self._clock()))
+            while self._flight and self._clock() < deadline:
+                self._flight.await_oldest(min(POLL_EVERY_S, deadline - self._clock()))
                 self._poll_paused(0.0)
-                self._submit()
-                self._write_done()
+                self._flight.submit()
+                self._flight.write_done()
             self._commit()
             while self._intake.ledger.positions() and self._clock() < deadline:
                 self._poll_paused(POLL_EVERY_S)  # the group was being shared out anew
@@ -174,7 +179,7 @@ class Worker:
                 continue
             if not self.busy:
                 return
-            self._await_oldest(POLL_EVERY_S)
+            self._flight.await_oldest(POLL_EVERY_S)
             self._committed_s = -self._limits.commit_interval_s
 
     def close(self) -> None:
@@ -192,13 +197,13 @@ class Worker:
 
     def _poll(self, timeout_s: float) -> int:
         """Gather records up to a batch; how many came."""
-        if len(self._pending) >= self._stage.max_in_flight:
-            self._await_oldest(min(timeout_s, POLL_EVERY_S))
+        if self._flight.full:
+            self._flight.await_oldest(min(timeout_s, POLL_EVERY_S))
         if not self._wants_records():
             soon = self._clock() - self._intake.polled_s < POLL_EVERY_S
-            return 0 if soon and self._pending else self._poll_paused(min(timeout_s, POLL_EVERY_S))
+            return 0 if soon and self._flight else self._poll_paused(min(timeout_s, POLL_EVERY_S))
         self._intake.pause(False)
-        if self._pending or self._intake:
+        if self._flight or self._intake:
             timeout_s = min(timeout_s, 0.0 if self._intake else LOOK_EVERY_S)
         came = self._poll_once(timeout_s)
         until = self._clock() + self._limits.batch_wait_s
@@ -209,87 +214,18 @@ class Worker:
     def _wants_records(self) -> bool:
         return (
             self._intake.placed
-            and len(self._pending) < self._stage.max_in_flight
+            and not self._flight.full
             and len(self._intake) < self._limits.batch_size
             and self._room() > 0
         )
 
     def _poll_paused(self, timeout_s: float) -> int:
         self._intake.pause(True)
-        return self._poll_once(0.0 if self._pending else timeout_s)
+        return self._poll_once(0.0 if self._flight else timeout_s)
 
     def _poll_once(self, timeout_s: float) -> int:
         wanted = self._limits.batch_size - len(self._intake)
         return self._attempts.make("poll", self._intake.poll, wanted, timeout_s)
-
-    # Through the stage.
-
-    def _submit(self) -> bool:
-        """Hand over what failed before, and what is kept, as far as the stage takes it."""
-        for batch in self._pending:
-            if batch.future is None:
-                self._hand_over(batch)
-        full = len(self._pending) >= self._stage.max_in_flight
-        if full or not self._intake or not self._intake.placed:
-            return False
-        batch = self._intake.take(self._limits.batch_size)
-        self._pending.append(batch)
-        metrics.BATCH_RECORDS.labels(self._stage.name).observe(len(batch.records))
-        metrics.IN_FLIGHT.labels(self._stage.name).set(len(self._pending))
-        self._hand_over(batch)
-        return True
-
-    def _hand_over(self, batch: Batch) -> None:
-        batch.future = self._attempts.make("submit", self._stage.submit, batch.records)
-
-    def _await_oldest(self, timeout_s: float) -> None:
-        if self._pending and self._pending[0].future is not None and timeout_s > 0:
-            wait([self._pending[0].future], timeout_s)
-
-    def _write_done(self) -> bool:
-        """Write the results of what is done, in poll order; whether there was any."""
-        wrote = False
-        while self._pending:
-            future = self._pending[0].future
-            if future is None or not future.done():
-                break
-            self._write(self._pending[0])
-            self._pending.popleft()
-            metrics.IN_FLIGHT.labels(self._stage.name).set(len(self._pending))
-            wrote = True
-        return wrote
-
-    def _write(self, batch: Batch) -> None:
-        future, batch.future = batch.future, None  # where it failed it is submitted again
-        assert future is not None
-        try:
-            result = self._attempts.make("stage", future.result)
-        except BadRecord as error:
-            raise RuntimeError(f"{self._stage.name} refused a whole batch: {error}") from error
-        batch.future = future
-        metrics.STAGE_SECONDS.labels(self._stage.name).observe(self._clock() - batch.submitted_s)
-        if not self._intake.ledger.alive(batch):
-            return
-        if not self._intake.ledger.whole(batch):
-            # An earlier batch of the lost partition may have been dropped: what comes after it,
-            # markers above all, must not be written by us.
-            raise Rewound("a batch holds records of a partition that was lost")
-        self._count_bad(len(batch.records), [dead.reason for dead in result.dead])
-        self._writer.add(result.outputs)
-        self._writer.add(
-            dead_letters.encode(dead, self._dead_letters, self._stage.name) for dead in result.dead
-        )
-        self._intake.ledger.done(batch)
-
-    def _count_bad(self, records: int, reasons: Sequence[str]) -> None:
-        for reason in reasons:
-            metrics.DEAD_LETTERS.labels(self._stage.name, reason).inc()
-        try:
-            self._breaker.count(records, len(reasons))
-        except TooManyBad as error:
-            log.error("%s: %s", self._stage.name, error)
-            self._commit()  # what came before
-            raise
 
     def _tick(self) -> None:
         if self._clock() - self._ticked_s >= self._limits.tick_interval_s:
@@ -329,9 +265,6 @@ class Worker:
 
     def _rewind(self, error: Rewound) -> None:
         log.warning("%s reads again what is not committed: %s", self._stage.name, error)
-        for batch in self._pending:
-            if batch.future is not None:
-                batch.future.cancel()
-        self._pending.clear()
+        self._flight.forget()
         self._writer.forget()
         self._intake.rewind()
