@@ -84,8 +84,7 @@ class IngestWorker:
         self._end_sent = False
         self._done = False
         self._shown = 0
-        self._turned = metrics.LOOP.labels(STAGE)
-        self._turned.set_to_current_time()
+        metrics.LOOP.labels(STAGE).set_to_current_time()
 
     @property
     def done(self) -> bool:
@@ -104,7 +103,7 @@ class IngestWorker:
 
     def step(self, timeout_s: float = 0.0) -> bool:
         """Bring some items, if there is room for them; whether anything came."""
-        self._turned.set_to_current_time()
+        metrics.LOOP.labels(STAGE).set_to_current_time()
         if self._attempts.wait_s > 0:
             self._sleep(min(timeout_s, self._attempts.wait_s))
             return False
@@ -114,7 +113,9 @@ class IngestWorker:
             self._settle()
         except Later:
             return False
-        if not came and not self._done:
+        if self._done:
+            metrics.LOOP.remove(STAGE)  # it does not go round any more, and is not stuck
+        elif not came:
             self._sleep(min(timeout_s, IDLE_S))
         return came
 
@@ -142,6 +143,7 @@ class IngestWorker:
         """Let go of source and streams."""
         self._writer.close()
         self.source.close()
+        metrics.LOOP.remove(STAGE)
 
     def _bring(self) -> bool:
         """Read, and queue for writing; the end of the source after everything else."""

@@ -91,8 +91,7 @@ class Worker:
             commit=self._commit,
         )
         self._committed_s = self._ticked_s = clock()
-        self._turned = metrics.LOOP.labels(stage.name)
-        self._turned.set_to_current_time()
+        metrics.LOOP.labels(stage.name).set_to_current_time()
 
     @property
     def busy(self) -> bool:
@@ -121,7 +120,7 @@ class Worker:
 
         Whether anything was polled, submitted, written or committed.
         """
-        self._turned.set_to_current_time()
+        metrics.LOOP.labels(self._stage.name).set_to_current_time()
         if self._attempts.wait_s > 0:
             self._wait_out(min(timeout_s, self._attempts.wait_s))
             return False
@@ -192,6 +191,7 @@ class Worker:
         self._intake.close()
         self._writer.close()
         self._stage.close()
+        metrics.LOOP.remove(self._stage.name)
 
     # Polling.
 
