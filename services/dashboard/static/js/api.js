@@ -62,6 +62,7 @@ async function readJson(answer) {
 /** One answer that is asked for again and again. While it is, the last one stays. */
 export class Resource {
   #abort = null;
+  #again = false;
 
   constructor(changed) {
     this.changed = changed;
@@ -70,10 +71,16 @@ export class Resource {
     this.url = null;
   }
 
-  /** Ask; a newer question to another address overtakes an older one. */
+  /**
+   * Ask. A question to another address overtakes one that is under way; the same question is
+   * asked once more when that one is through, for its answer may be older than what we heard of.
+   */
   async ask(url) {
-    const other = url !== this.url;
-    if (!other && this.#abort) return;
+    if (url === this.url && this.#abort) {
+      this.#again = true;
+      return;
+    }
+    this.#again = false;
     this.#abort?.abort();
     const abort = (this.#abort = new AbortController());
     this.url = url;
@@ -88,10 +95,7 @@ export class Resource {
     }
     this.#abort = null;
     this.changed();
-  }
-
-  get busy() {
-    return this.#abort !== null;
+    if (this.#again) this.ask(url);
   }
 
   /** Whether there is neither an answer nor an error yet. */

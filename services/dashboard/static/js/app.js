@@ -31,6 +31,7 @@ class App {
 
   #drawn;
   #chosen = null;
+  #lost = false;
 
   /** The namespace on show: of the address, or the one that the server would choose. */
   get namespace() {
@@ -176,8 +177,10 @@ class App {
   }
 
   #connection() {
-    if (this.live.state === "lost") this.announce("Connection lost, reconnecting");
-    else if (this.live.state === "live") this.announce("Connected");
+    const { state } = this.live;
+    if (state === "lost") this.announce("Connection lost, reconnecting");
+    else if (state === "live" && this.#lost) this.announce("Connected again");
+    this.#lost = state === "lost" || (this.#lost && state !== "live");
     this.redraw();
   }
 }
@@ -198,6 +201,5 @@ addEventListener("popstate", () => app.open());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.redraw());
 setInterval(() => !document.hidden && app.refresh(), REFRESH_MS);
 setInterval(() => app.namespaces.data?.length === 0 && app.refresh(), FIRST_MS);
-setInterval(() => app.live.state === "lost" && app.redraw(), 1000);
 app.open();
 app.refresh();

@@ -1,7 +1,7 @@
 /* What a reader chose and wants to find again: theme, pins, window. Kept in this browser alone. */
 
 const KEY = "undertone";
-const DEFAULTS = { theme: "auto", pins: [], window: "1h", sort: "negative", network: "dmlanet" };
+const DEFAULTS = { theme: "auto", pins: [], window: "1h", sort: "negative", network: "dmlanet", keys: true };
 
 let held = { ...DEFAULTS };
 try {

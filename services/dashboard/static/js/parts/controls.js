@@ -38,7 +38,7 @@ export function panel({ title, note, tools, key, extra, id }, ...children) {
 
 /** A table that scrolls by itself where it is too wide. `columns`: `{name, numeric, cell(row)}`. */
 export function table(caption, columns, rows, { key = (row, i) => i, hidden = true } = {}) {
-  return h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": caption },
+  return h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": `${caption}, table` },
     h("table", null,
       h("caption", { class: hidden ? "visually-hidden" : null }, caption),
       h("thead", null, h("tr", null, columns.map((c) =>

@@ -104,8 +104,8 @@ export function switchTheme(app) {
 
 function help(app) {
   return h("button", {
-    class: "icon-button", type: "button", title: "Keyboard shortcuts (?)",
-    "aria-label": "Keyboard shortcuts", "aria-haspopup": "dialog",
+    class: "icon-button", type: "button", title: "Help and keyboard shortcuts (?)",
+    "aria-label": "Help and keyboard shortcuts", "aria-haspopup": "dialog",
     onclick: () => app.help(true),
   }, icon("help"));
 }

@@ -16,6 +16,15 @@ const MOODS = ["positive", "neutral", "negative"];
 const LEGEND = { positive: "Positive", neutral: "Neutral", negative: "Negative" };
 const RESOLUTIONS = { 10_000: "10 seconds", 60_000: "minute", 300_000: "5 minutes", 3_600_000: "hour", 86_400_000: "day" };
 
+/** What to know of a topic's posts, where there is something to know. */
+export function lacks(totals) {
+  const kinds = [
+    [totals.late, "late"], [totals.too_late, "too late to count"], [totals.unseen_language, "in unseen languages"],
+    [totals.duplicates, "sent twice and counted once"], [totals.deleted, "deleted since"],
+  ];
+  return kinds.filter(([n]) => n > 0).map(([n, words]) => `; ${count(n)} ${words}`).join("");
+}
+
 /** Figures of the stretch of time on show. */
 export function figures(series) {
   const sums = sumsOf(series);

@@ -8,6 +8,17 @@ const LAGGING_MS = 180_000;
 /** From this share of posts on, a lack is worth a colour. */
 const NOTABLE = 0.05;
 
+/** What the strip says, at length. */
+export const MEANINGS = [
+  ["Complete to", "Every post up to this time has been counted; one that comes later than that is late."],
+  ["Gaps", "Times in which a source was not connected and that were not played back later."],
+  ["Late", "Posts that came after their time was taken for complete. They are counted, except those "
+    + "older than post ids are remembered."],
+  ["Unseen languages", "Posts in a language that the networks were not trained on: their scores are guesses."],
+  ["Without picture", "Posts scored by their words alone: they have no picture, or it could not be had."],
+  ["±", "Half of the 95% interval of a mean score."],
+];
+
 /** The strip of the namespace on show. */
 export function trust(app) {
   const item = app.namespaceItem;

@@ -14,7 +14,9 @@ import { WINDOWS, nameOf } from "../windows.js";
 const PER_PAGE = 24;
 const LOUDEST = 8;
 const TYPING_MS = 200;
+/** Between looks at which topics stand where; sooner where one is new. */
 const REORDER_MS = 4000;
+const NEWS_MS = 1500;
 const SORTS = {
   alert: ["Alerts first", "alert", "desc"],
   negative: ["Most negative", "negative", "desc"],
@@ -74,6 +76,8 @@ class Overview {
   }
 
   close() {
+    clearTimeout(this.later);
+    clearTimeout(this.typing);
     for (const each of [this.page, this.loudest, ...this.pinned.values()]) each.close();
   }
 
@@ -91,14 +95,20 @@ class Overview {
       page.posts = data.posts ?? page.posts;
     }
     const news = data.more > 0 || data.topics.some((row) => !known.has(row.topic));
-    if (news || this.sort !== "name") this.#reorder();
+    if (news || this.sort !== "name") this.#reorder(news ? NEWS_MS : REORDER_MS);
     return undefined;
   }
 
-  #reorder() {
-    if (Date.now() - this.reorderMs < REORDER_MS) return;
-    this.reorderMs = Date.now();
-    this.start();
+  #reorder(pause) {
+    const due = this.reorderMs + pause;
+    if (this.later && due >= this.dueMs) return;
+    clearTimeout(this.later);
+    this.dueMs = due;
+    this.later = setTimeout(() => {
+      this.later = null;
+      this.reorderMs = Date.now();
+      this.start();
+    }, Math.max(0, due - Date.now()));
   }
 
   /** Another query, in the address, so that it can be shared and gone back to. */

@@ -161,7 +161,7 @@ class Topic {
     return h("header", { class: "view-head", key: "head" }, h("div", null,
       h("a", { class: "crumb", href: this.app.href([]) }, icon("back"), "Overview"),
       h("h1", null, h("bdi", null, this.topic), found?.alert && badge(found.alert), found && pin(this.app, this.topic)),
-      posts > 0 && h("p", { class: "note" }, `${plural(posts, "post")} since counting began, `, span(first, last))));
+      posts > 0 && h("p", { class: "note" }, `${plural(posts, "post")} since counting began, `, span(first, last), parts.lacks(found.totals))));
   }
 
   #tools() {
