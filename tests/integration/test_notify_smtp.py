@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import email
 import io
 import logging
 import socket
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import default
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -28,42 +21,12 @@ from services.alerts.notify.port import Rejected, TryLater
 from services.alerts.notify.reach import make_reach
 from services.alerts.notify.smtp import Email, Mailbox
 from services.settings import load_settings
+from tests.servers.smtp import HOST, Box, odd_server, server
 from tests.simulators.hook import Hook
 from tests.unit.alerts.messages import NOW, message
 
 pytestmark = pytest.mark.integration
-HOST = "mail.test"
 USER, PASSWORD = "undertone@example.com", "a password of some length"
-
-
-class Box:
-    """Keeps what is handed in; refuses what a test tells it to."""
-
-    def __init__(self, refuse: str = "", refused: str = "nobody@") -> None:
-        self.mails: list[EmailMessage] = []
-        self.recipients: list[str] = []
-        self._refuse, self._refused = refuse, refused
-
-    async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if self._refuse == "recipients" or address.startswith(self._refused):
-            return "550 5.1.1 no such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self._refuse == "data":
-            return "554 5.7.1 looks like spam"
-        if self._refuse == "for now":
-            return "451 4.3.0 try again"
-        content = envelope.content
-        assert isinstance(content, bytes)
-        found = email.message_from_bytes(content, policy=default)
-        assert isinstance(found, EmailMessage)
-        self.mails.append(found)
-        self.recipients = list(envelope.rcpt_tos)
-        return "250 OK"
 
 
 @pytest.fixture(scope="module")
@@ -87,33 +50,6 @@ def tls_of(authority: trustme.CA, name: str = HOST) -> ssl.SSLContext:
 def authenticator(_: Any, __: Any, ___: Any, mechanism: str, data: Any) -> AuthResult:
     good = isinstance(data, LoginPassword) and data.password == PASSWORD.encode()
     return AuthResult(success=good, handled=False)
-
-
-@contextmanager
-def server(box: Box, *, implicit: ssl.SSLContext | None = None, **how: Any) -> Iterator[int]:
-    """An SMTP server in a thread of its own; its port."""
-    loop = asyncio.new_event_loop()
-    listening = loop.create_server(
-        lambda: SMTP(box, loop=loop, hostname=HOST, **how), "127.0.0.1", 0, ssl=implicit
-    )
-    found = loop.run_until_complete(listening)
-    thread = Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield found.sockets[0].getsockname()[1]
-    finally:
-        asyncio.run_coroutine_threadsafe(_end(found), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
-
-
-async def _end(listening: asyncio.Server) -> None:
-    listening.close()
-    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 def mailer(port: int, ca: Path | None, timeout_s: float = 5.0, **how: Any) -> Email:
@@ -271,32 +207,6 @@ def test_refusals(caplog: pytest.LogCaptureFixture) -> None:
 def test_private_addresses_want_the_operators_word() -> None:
     with server(Box()) as port, pytest.raises(TryLater, match="notify_private_addresses"):
         mailer(port, None, tls="none", private=False).send(message())
-
-
-@contextmanager
-def odd_server(*lines: bytes, hang: bool) -> Iterator[int]:
-    """Says a few lines, then nothing more, or hangs up."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            return
-        with connection:
-            for line in lines:
-                connection.sendall(line)
-                connection.recv(1000)
-            if hang:
-                connection.recv(1000)
-
-    thread = Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.close()
-        thread.join(2)
 
 
 def test_a_server_that_hangs_costs_no_more_than_the_deadline() -> None:

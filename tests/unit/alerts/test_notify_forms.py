@@ -10,7 +10,7 @@ from email.headerregistry import Address
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.alerts.notify import alertmanager, discord, mail, slack, webhook
@@ -20,6 +20,7 @@ from services.alerts.notify.terminal import Terminal
 from services.topics.rules import RECEIVERS
 from tests.unit.alerts.messages import NOW, message
 
+QUICK = settings(max_examples=40, deadline=None)
 ODD = "abc &<>*_~`|[]()@#\\-+:\"'{}\u202e\u200b\n\r\t\x1b\x00é字🤮👩‍👩‍👧"
 TEXT = st.text(st.one_of(st.sampled_from(ODD), st.characters(codec="utf-8")), max_size=200)
 LONG = st.one_of(TEXT, st.builds(lambda t, n: t * n, TEXT, st.integers(1, 60)))
@@ -49,6 +50,7 @@ def messages(draw: Any) -> Message:
     )
 
 
+@QUICK
 @given(messages())
 def test_slack_keeps_its_limits(given_message: Message) -> None:
     """Block Kit's, and what Slack was seen to refuse as too long in all."""
@@ -75,6 +77,7 @@ def test_slack_keeps_its_limits(given_message: Message) -> None:
             }
 
 
+@QUICK
 @given(messages())
 def test_slack_reads_no_mark_up_of_strangers(given_message: Message) -> None:
     """What is marked up has no `<` but those of our own links, and strangers' words are plain."""
@@ -90,6 +93,7 @@ def test_slack_reads_no_mark_up_of_strangers(given_message: Message) -> None:
                 assert ">" not in rest
 
 
+@QUICK
 @given(messages())
 def test_discord_keeps_its_limits(given_message: Message) -> None:
     found = discord.payload(given_message)
@@ -118,6 +122,7 @@ def test_discord_escapes_markdown() -> None:
     )
 
 
+@QUICK
 @given(messages())
 def test_alertmanager_gets_what_its_api_takes(given_message: Message) -> None:
     """`postableAlert` of its openapi.yaml, and the rules of label names and times in its code."""
@@ -142,6 +147,7 @@ def test_labels_of_an_alert_never_change() -> None:
     assert labels[0] == labels[1] == labels[2]
 
 
+@QUICK
 @given(messages())
 def test_an_email_is_well_formed(given_message: Message) -> None:
     to = (Address("", "team", "example.com"),)
@@ -158,6 +164,7 @@ def test_an_email_is_well_formed(given_message: Message) -> None:
     assert not re.search(r'href="(?!https?://|\s*")', page)
 
 
+@QUICK
 @given(messages())
 def test_the_terminal_gets_no_control_characters(given_message: Message) -> None:
     out = io.StringIO()
@@ -166,6 +173,7 @@ def test_the_terminal_gets_no_control_characters(given_message: Message) -> None
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
 
 
+@QUICK
 @given(messages())
 def test_the_webhooks_document_is_json(given_message: Message) -> None:
     found = webhook.document(given_message)
