@@ -2,8 +2,8 @@
 
 The streaming API (a websocket) has no cursor: what happens while the connection
 is down is not sent again. So each session opens the stream first and then asks
-the REST timeline for everything since the last id, page by page, and last for what
-came late under an older one; what comes twice is removed by id further on. Ids hold the
+the REST timeline for everything since the last id, page by page, and last, backwards, for
+what came late under an older one; what comes twice is removed by id further on. Ids hold the
 time a status was *written* (milliseconds above 16 bits), and a status from another
 server may arrive late under an old id, hence the rewind.
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 import calendar
 import ssl
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
@@ -50,7 +49,7 @@ class Tuning:
     open_s: float = 10.0
     pages: int = 200
     late_pages: int = 25
-    """Pages spent on the rewind, once everything newer is there."""
+    """Pages spent on the rewind, newest first, once everything newer is there."""
     page_pause_s: float = 0.1
     """The API allows 300 requests in five minutes, and says when that is used up."""
     backoff: Backoff = field(default_factory=lambda: Backoff(1.0, 60.0))
@@ -184,7 +183,7 @@ class MastodonSocket:
             self._newest = self._watch.clock_ms() << 16
             return 0
         from_ms, now_ms, seen = self._newest >> 16, self._watch.clock_ms(), self._newest
-        received, at = self._fetched(seen, self._tuning.pages)
+        received, at = self._newer(seen)
         if received >= self._tuning.pages * PAGE:
             self._watch.gap(
                 max(from_ms, at >> 16), now_ms, f"{self._cause}, too_long", filled=False
@@ -192,36 +191,50 @@ class MastodonSocket:
             now_ms = at >> 16
         self._watch.gap(from_ms, now_ms, self._cause, filled=True)
         self._cause = ""
-        late, _ = self._fetched(
-            max(0, seen - (int(self._tuning.rewind_s * 1000) << 16)), self._tuning.late_pages, seen
-        )
-        return received + late
+        return received + self._late(seen)
 
-    def _fetched(self, at: int, most: int, stop: int = 0) -> tuple[int, int]:
-        """Hand on pages after the id `at`, up to `stop` if given: how many statuses, how far."""
+    def _newer(self, at: int) -> tuple[int, int]:
+        """Hand on what is newer than the id `at`, oldest first: how many statuses, how far."""
         received = 0
-        for page in self._pages(at, most):
-            received += len(page)
-            at = page[-1][0]
-            self._reached(str(at))
-            self._live.put([bytes(status) for _, status in page], self._newest)
-            self._watch.received(len(page), at >> 16)
-            if stop and at >= stop:
+        for number in range(self._tuning.pages):
+            page = self._page(number, min_id=at)
+            if not page or page[-1][0] <= at or self._live.stopped.is_set():
                 break
+            at = page[-1][0]
+            received += self._hand_on(page)
         return received, at
 
-    def _pages(self, after: int, most: int) -> Iterator[list[tuple[int, msgspec.Raw]]]:
-        """Pages of (id, status), oldest first, from just after this id up to now."""
-        for number in range(most):
-            if number:
-                self._live.stopped.wait(self._tuning.page_pause_s)
-            query = {"min_id": str(after), "limit": str(PAGE)} | STREAMS[self._stream]
-            raws = _page.decode(self._get(f"/api/v1/timelines/public?{urlencode(query)}"))
-            page = sorted(((int(_status.decode(raw).id or 0), raw) for raw in raws), key=_by_id)
-            if not page or page[-1][0] <= after or self._live.stopped.is_set():
-                return
-            yield page
-            after = page[-1][0]
+    def _late(self, seen: int) -> int:
+        """Hand on what came late, or out of order, under ids up to `seen`, newest first.
+
+        Late ones lie mostly shortly before: `late_pages` reach as far back as they do.
+        """
+        stop, at, received = seen - (int(self._tuning.rewind_s * 1000) << 16), seen + 1, 0
+        for number in range(self._tuning.late_pages):
+            page = self._page(number, max_id=at)
+            if not page or page[0][0] >= at or self._live.stopped.is_set():
+                break
+            at = page[0][0]
+            received += self._hand_on(page)
+            if at <= stop:
+                break
+        return received
+
+    def _hand_on(self, page: list[tuple[int, msgspec.Raw]]) -> int:
+        newest = page[-1][0]
+        self._reached(str(newest))
+        self._live.put([bytes(status) for _, status in page], self._newest)
+        self._watch.received(len(page), newest >> 16)
+        return len(page)
+
+    def _page(self, number: int, **bound: int) -> list[tuple[int, msgspec.Raw]]:
+        """A page of (id, status), oldest first, beyond `min_id` or before `max_id`."""
+        if number:
+            self._live.stopped.wait(self._tuning.page_pause_s)
+        query = {name: str(at) for name, at in bound.items()} | {"limit": str(PAGE)}
+        asked = urlencode(query | STREAMS[self._stream])
+        raws = _page.decode(self._get(f"/api/v1/timelines/public?{asked}"))
+        return sorted(((int(_status.decode(raw).id or 0), raw) for raw in raws), key=_by_id)
 
     def _get(self, path: str) -> bytes:
         timeout = dict.fromkeys(("connect", "read", "write", "pool"), self._tuning.open_s)

@@ -187,7 +187,8 @@ def soak(
     while not (there := in_kafka(settings)).keys() >= wanted() and time.monotonic() < until:
         time.sleep(1.0)
     assert ingest.stop() == 0
-    assert not wanted() - there.keys()
+    lost = sorted(wanted() - there.keys())
+    assert not lost, f"{len(lost)} of {len(wanted())} are missing: {lost[:3]} … {lost[-3:]}"
     assert not there.keys() - wanted()
     assert counted(settings, len(wanted())) == len(wanted())
 

@@ -13,7 +13,7 @@ from services.ingest.draft import Draft, Gone
 from services.ingest.gaps import Watch
 from services.ingest.live import Backoff
 from services.ingest.mastodon_events import Events
-from services.ingest.mastodon_socket import MastodonSocket, Tuning
+from services.ingest.mastodon_socket import PAGE, MastodonSocket, Tuning
 from services.ingest.removals import Removals
 from tests.simulators.mastodon import MastodonServer, status
 from tests.unit.ingest_live.test_live_source import FakeIndex
@@ -93,6 +93,22 @@ def test_from_a_cursor_the_timeline_fills_in(server: MastodonServer, watch: Watc
     (gap,) = watch.status().gaps
     assert gap.filled
     assert gap.cause == "restart"
+
+
+def test_what_came_late_is_looked_for_where_it_mostly_lies(
+    server: MastodonServer, watch: Watch
+) -> None:
+    start_ms = now_ms() - 60_000
+    posts = [status(n, start_ms + 10 * n) for n in range(ALL)]
+    server.post(posts)
+    tuning = Tuning(rewind_s=300, silence_s=5, page_pause_s=0, late_pages=3)
+    socket = MastodonSocket(watch, server.url, "secret", cursor=posts[-1]["id"], tuning=tuning)
+    expected = {f"mastodon:here.test/{s['id']}" for s in posts[-100:]}
+    found = gather(socket, expected)
+    socket.close()
+    assert expected <= found
+    assert len(found) == 3 * PAGE
+    assert watch.status().lost_ms == 0
 
 
 def test_a_catch_up_that_is_too_long_is_a_gap(server: MastodonServer, watch: Watch) -> None:

@@ -100,11 +100,14 @@ class MastodonServer(Listening):
         return True
 
     def _timeline(self, query: dict[str, list[str]]) -> bytes:
-        """The page just after `min_id`, newest first."""
-        after, limit = int(query["min_id"][0]), int(query["limit"][0])
+        """The page just after `min_id`, or just before `max_id`; newest first."""
+        limit = int(query["limit"][0])
+        after, before = (int(query.get(name, ["0"])[0]) for name in ("min_id", "max_id"))
         with self._lock:
-            newer = sorted((s for s in self.statuses if int(s["id"]) > after), key=_id)
-        return json.dumps(newer[:limit][::-1]).encode()
+            found = sorted(
+                (s for s in self.statuses if after < _id(s) < (before or 1 << 62)), key=_id
+            )
+        return json.dumps((found[-limit:] if before else found[:limit])[::-1]).encode()
 
     def _stream(self, connection: socket.socket, head: bytes) -> None:
         fault = self.faults.pop(0) if self.faults and self.faults[0].startswith("http_") else ""
