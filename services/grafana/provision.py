@@ -1,8 +1,9 @@
 """What should be in Grafana, compared with what is, and put right.
 
-A second run finds nothing to do. Whether somebody has edited a dashboard of ours by hand is seen
-in its history: each version that we save carries a message with the digest of what we saved, so
-a newest version without one is somebody's work. That is told, and overwritten only by force.
+A second run finds nothing to do. Grafana may keep a dashboard in another form than it was given,
+so whether somebody has edited one of ours by hand is seen in its history: each version that we
+save carries a message with the digest of what we saved, so a newest version without one is
+somebody's work. That is told, and overwritten only by force.
 """
 
 from __future__ import annotations
@@ -141,6 +142,8 @@ def _dashboard(grafana: Grafana, model: Json) -> Finding:
     meta = held["meta"]
     if meta.get("provisioned"):
         return Finding(what, State.BY_FILE)
+    if all(held["dashboard"].get(name) == value for name, value in model.items()):
+        return Finding(what, State.SAME)
     newest = grafana.newest_version(model["uid"])
     ours = _OURS.match(newest.get("message") or "")
     if ours and ours["digest"] == digest(model):

@@ -102,10 +102,25 @@ def test_an_edit_between_the_look_and_the_write_is_not_lost(server: GrafanaServe
 def test_our_older_version_is_brought_up_to_date_where_it_is(server: GrafanaServer) -> None:
     grafana = provisioned(server)
     newest = server.dashboards["undertone-overview"][-1]
-    newest |= {"message": "undertone 0123456789abcdef", "folderUid": "undertone"}
+    newest |= {"message": "undertone 0123456789abcdef"}
+    newest["model"] = {**newest["model"], "refresh": "1m"}
     found = survey(grafana, wanted())
     assert [f.state for f in found].count(State.OUTDATED) == 1
     assert len(mend(found)) == 1
+    assert states(survey(grafana, wanted())) == {State.SAME}
+
+
+def test_a_grafana_that_keeps_it_in_another_form_is_no_editor(server: GrafanaServer) -> None:
+    grafana = provisioned(server)
+    for versions in server.dashboards.values():
+        versions[-1]["model"] = {**versions[-1]["model"], "schemaVersion": 42, "preload": False}
+    assert states(survey(grafana, wanted())) == {State.SAME}
+
+
+def test_a_grafana_that_forgets_its_history_is_no_editor(server: GrafanaServer) -> None:
+    grafana = provisioned(server)
+    for versions in server.dashboards.values():
+        versions[-1]["message"] = ""
     assert states(survey(grafana, wanted())) == {State.SAME}
 
 
