@@ -11,59 +11,14 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-import uuid
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.stream.journal import Journal
 from services.stream.lag import LagGauge
+from services.stream.memory_state import Group, Partition, Stream
 from services.stream.partitioner import partition_of
 from services.stream.port import ALL_PARTITIONS, Output, Record
-
-
-@dataclass(slots=True)
-class _Partition:
-    records: deque[Record] = field(default_factory=deque)
-    end: int = 0
-
-    @property
-    def start(self) -> int:
-        return self.end - len(self.records)
-
-    def slice(self, start: int, stop: int) -> list[Record]:
-        first = max(start, self.start) - self.start
-        return list(itertools.islice(self.records, first, max(first, stop - self.start)))
-
-
-@dataclass(slots=True)
-class _Group:
-    committed: dict[int, int] = field(default_factory=dict)
-    members: list[MemoryConsumer] = field(default_factory=list)
-    owners: dict[int, MemoryConsumer] = field(default_factory=dict)
-
-
-class _Stream:
-    def __init__(self, partitions: int) -> None:
-        self.epoch = uuid.uuid4().hex
-        self.partitions = [_Partition() for _ in range(partitions)]
-        self.groups: dict[str, _Group] = {}
-        self.turn = itertools.count()
-
-    def low(self, partition: int) -> int:
-        """The first offset that some group has yet to commit."""
-        end = self.partitions[partition].end
-        return min((g.committed.get(partition, 0) for g in self.groups.values()), default=end)
-
-    def trim(self, tail: int) -> None:
-        for number, partition in enumerate(self.partitions):
-            low = self.low(number)
-            while len(partition.records) > tail and partition.start < low:
-                partition.records.popleft()
-
-    def waiting(self) -> int:
-        return sum(p.end - max(self.low(n), p.start) for n, p in enumerate(self.partitions))
 
 
 class MemoryStreams:
@@ -84,19 +39,19 @@ class MemoryStreams:
         """
         self._partitions, self._capacity, self._tail = partitions, capacity, tail
         self._clock_ms = clock_ms
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, Stream] = {}
         self._journals = {name: Journal(path) for name, path in (journals or {}).items()}
         self.changed = threading.Condition(threading.RLock())
         self.tenures = itertools.count(1)
 
-    def stream(self, name: str) -> _Stream:
+    def stream(self, name: str) -> Stream:
         with self.changed:
             if name in self._journals and name not in self._streams:
-                self._streams[name] = made = _Stream(1)
+                self._streams[name] = made = Stream(1)
                 made.partitions[0].records.extend(self._journals[name].load(name))
                 made.partitions[0].end = len(made.partitions[0].records)
             elif name not in self._streams:
-                self._streams[name] = _Stream(self._partitions)
+                self._streams[name] = Stream(self._partitions)
             return self._streams[name]
 
     def producer(self) -> MemoryProducer:
@@ -127,8 +82,8 @@ class MemoryStreams:
         """Make streams with so many partitions each, or add what is missing to them."""
         with self.changed:
             for name, count in streams.items():
-                made = self._streams.setdefault(name, _Stream(count))
-                made.partitions += [_Partition() for _ in range(count - len(made.partitions))]
+                made = self._streams.setdefault(name, Stream(count))
+                made.partitions += [Partition() for _ in range(count - len(made.partitions))]
             self.changed.notify_all()
 
     def committed(self, stream: str, group: str) -> Mapping[int, int]:
@@ -174,7 +129,7 @@ class MemoryStreams:
             self.changed.notify_all()
 
 
-def _targets(stream: _Stream, output: Output) -> Sequence[int]:
+def _targets(stream: Stream, output: Output) -> Sequence[int]:
     count = len(stream.partitions)
     if output.partition == ALL_PARTITIONS:
         return range(count)
@@ -217,7 +172,7 @@ class MemoryConsumer:
         self._lag = LagGauge(stream, group)
         with streams.changed:
             self._stream = streams.stream(stream)
-            self._group = self._stream.groups.setdefault(group, _Group())
+            self._group = self._stream.groups.setdefault(group, Group())
             self._group.members.append(self)
 
     def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
