@@ -27,7 +27,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 BUDGET = 300_000
 FIRST_PAINT_MS = 1_000
 JUDGE = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
-    .filter(v => ['serious', 'critical'].includes(v.impact))
+    .filter(v => ['moderate', 'serious', 'critical'].includes(v.impact))
     .map(v => [v.id, ...v.nodes.slice(0, 3).map(n => [n.target.join(' '), n.failureSummary])])"""
 
 ENTRIES = """performance.getEntriesByType('resource')
