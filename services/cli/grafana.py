@@ -129,11 +129,12 @@ def _mark(console: Console, server: Grafana, settings: Settings, namespace: str)
             namespace=alert.namespace,
             topic=alert.topic,
             start_ms=alert.onset_ms,
-            end_ms=alert.resolved_ms,
+            end_ms=alert.resolved_ms or alert.changed_ms,
             text=f"{alert.rule}: observed {alert.observed:.2f}, expected {alert.expected:.2f}",
             severity=alert.severity,
         )
         for alert in found
     ]
-    written = sum(annotate(server, mark) for mark in marks)
+    # The alert hop's own marks say more than these.
+    written = sum(annotate(server, mark, replace=False) for mark in marks)
     console.print(f"Alerts of {namespace}: {len(marks)}, of which marked now: {written}")

@@ -33,8 +33,9 @@ class Mark:
         return [*found, f"severity:{self.severity}"] if self.severity else found
 
 
-def annotate(grafana: Grafana, mark: Mark) -> bool:
-    """Have exactly this mark in Grafana; whether anything had to be written.
+def annotate(grafana: Grafana, mark: Mark, *, replace: bool = True) -> bool:
+    """Have exactly this mark in Grafana; whether anything had to be written. `replace=False`: one
+    of its key that is there already is left as it is.
 
     Telling it twice is telling it once: the mark is found again by its tag. `Unavailable`
     where Grafana is away; `UsageError` where it refuses us.
@@ -43,6 +44,8 @@ def annotate(grafana: Grafana, mark: Mark) -> bool:
     if not found:
         grafana.add_mark(mark.start_ms, mark.end_ms, mark.tags, mark.text)
         return True
+    if not replace:
+        return False
     held = found[0]
     end_ms = mark.end_ms or mark.start_ms  # Grafana's own way to say that there is no end
     there = (held["time"], held.get("timeEnd") or held["time"], held["text"], sorted(held["tags"]))

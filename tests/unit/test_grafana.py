@@ -272,6 +272,14 @@ def test_a_mark_told_twice_is_told_once(server: GrafanaServer) -> None:
     assert "topic:north & wind" in held["tags"]
 
 
+def test_a_mark_that_is_there_may_be_left_alone(server: GrafanaServer) -> None:
+    grafana = client(server)
+    annotate(grafana, MARK)
+    assert not annotate(grafana, replace(MARK, text="less"), replace=False)
+    (held,) = server.annotations
+    assert held["text"] == MARK.text
+
+
 def test_a_mark_grows_and_ends_with_its_alert(server: GrafanaServer) -> None:
     grafana = client(server)
     annotate(grafana, MARK)
