@@ -119,7 +119,7 @@ def _step(watch: Watch, table: Table, at_ms: int, value: float) -> None:
 
 METHODS = (
     Method("Undertone: sequential Gamma-Poisson evidence", sequential(),
-           (1 / 1.0, 1 / 0.3, 1 / 0.1, 1 / 0.05, 1 / 0.03, 1 / 0.02, 1 / 0.01), 0.1),
+           tuple(1 / x for x in (0.3, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005)), 0.1),
     Method("Gamma-Poisson tail of single panes", gamma_poisson, (3, 4, 5, 6, 8, 10, 14, 20), 0.5),
     Method("Robust EWMA by hour of day", robust_ewma, (3, 4, 5, 6, 7, 8, 10, 12), 0.5),
     Method("Sliding-window nearest neighbours", nearest_neighbours,
