@@ -158,13 +158,21 @@ def mail_addresses(given: str) -> list[tuple[str, str]]:
     """(name, address) of each; empty where one of them is no address that we can write to."""
     from email.utils import getaddresses
 
+    if any(c in given for c in "\r\n\0"):
+        return []
     found = getaddresses([given])
-    good = all(
-        address.isascii() and address.count("@") == 1 and all(address.split("@"))
-        for _, address in found
-    )
-    clean = not any(c in given for c in "\r\n\0")
-    return found if good and clean else []
+    return found if all(_is_mail_address(address) for _, address in found) else []
+
+
+def _is_mail_address(address: str) -> bool:
+    from email.errors import MessageError
+    from email.headerregistry import Address
+
+    try:
+        parsed = Address(addr_spec=address)
+    except (ValueError, IndexError, MessageError):
+        return False
+    return address.isascii() and bool(parsed.username) and bool(parsed.domain)
 
 
 def _check_web_address(url: str) -> None:

@@ -86,7 +86,7 @@ def test_a_webhook_that_fails_in_every_way_is_told_once(valkey: ValkeyServer, st
     ]
     token = leave(store, *told, receivers=("webhook",))
     with Hook(*answers) as hook:
-        reach = make_reach(True, None, 0.3)
+        reach = make_reach(True, None, 1.0)
         receiver = Webhook(hook.url(), SECRET, reach, lambda: NOW)
         began = time.monotonic()
         tell(valkey, {"webhook": receiver}, token, settled(store, *told, receivers=("webhook",)))
@@ -103,7 +103,7 @@ def test_slack_without_an_answer_is_not_told_again(valkey: ValkeyServer, store: 
     told = event("opened"), event("worsened"), event("resolved")
     token = leave(store, *told, receivers=("slack",))
     with Hook(Answer(way="hang"), Answer(404, b"no_service")) as hook:
-        receiver = Slack(hook.url(), make_reach(True, None, 0.3))
+        receiver = Slack(hook.url(), make_reach(True, None, 1.0))
         tell(valkey, {"slack": receiver}, token, settled(store, *told, receivers=("slack",)))
     assert len(hook.asked) == 3
     states = [became(store, one, "slack").state for one in told]

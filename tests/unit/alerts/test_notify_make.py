@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+from email.headerregistry import Address
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from prometheus_client import REGISTRY
 
@@ -16,6 +20,7 @@ from services.alerts.notify.watch import Watched
 from services.alerts.trial import try_receivers
 from services.errors import UsageError
 from services.settings import load_settings
+from services.settings.receivers import mail_addresses
 from services.topics.rules import RECEIVERS
 from tests.simulators.grafana import GrafanaServer
 from tests.unit.alerts.messages import NOW, message
@@ -108,6 +113,14 @@ def test_a_wrong_setting_is_named_and_secrets_are_not_shown(
     assert said in str(caught.value)
     assert name.lower() in str(caught.value)
     assert "secret-path" not in str(caught.value)
+
+
+@given(st.text(st.sampled_from("ab@.<>\"', ;:()[]\\\n\u00e9"), max_size=20))
+def test_addresses_that_are_let_through_can_be_written_to(text: str) -> None:
+    for name, address in mail_addresses(text):
+        mail = EmailMessage()
+        mail["To"] = Address(display_name=name, addr_spec=address)
+        assert b"\n\n" in mail.as_bytes()
 
 
 class Moody:
