@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from services.grafana.annotate import TAG
@@ -31,6 +32,7 @@ from services.grafana.queries import (
     WINDOW,
     infinity,
     marks,
+    marks_of,
 )
 
 UID: Final = "undertone-overview"
@@ -74,7 +76,7 @@ def overview() -> Json:
         ],
         description="How each topic feels, over the window chosen above.",
         variables=[NAMESPACES, WINDOW],
-        annotations=[marks([TAG, "namespace:$namespace"], "Alerts", "red")],
+        annotations=raised("", [TAG, "namespace:$namespace"]),
     )
 
 
@@ -158,6 +160,23 @@ def _angriest() -> Panel:
         description="Share of negative posts in the window. Few posts make it jump.",
         defaults={**paint(NEGATIVE), "max": 1},
     )
+
+
+def raised(of: str, tags: Sequence[str]) -> list[Json]:
+    """Alerts over every graph: as the API has them, always; and, where a token lets the alert hop
+    mark them in Grafana itself, those marks, whose text says more."""
+    columns = [
+        ("onset_ms", "time", TIME),
+        ("resolved_ms", "timeEnd", TIME),
+        ("topic", "title", TEXT),
+        ("rule", "text", TEXT),
+        ("severity", "tags", TEXT),
+    ]
+    url = f"{BASE}/alerts?{NAMESPACE}{of}&{SPAN}&limit=100"
+    return [
+        marks_of(infinity(url, columns, root="alerts", ref="Anno"), "Alerts", "red"),
+        marks(tags, "Alerts, as marked here", "red"),
+    ]
 
 
 def alerts(title: str, *first: tuple[str, str, str], of: str = "") -> Panel:

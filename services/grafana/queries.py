@@ -123,11 +123,11 @@ WINDOW: Final = options("window", "Window", ("1m", "5m", "15m", "1h", "24h"), "1
 
 
 def marks(tags: Sequence[str], name: str, colour: str) -> Json:
-    """Annotations of Grafana's own that carry all of `tags`."""
+    """Annotations of Grafana's own that carry all of `tags`; off until somebody wants them."""
     return {
         "name": name,
         "datasource": GRAFANA,
-        "enable": True,
+        "enable": False,
         "hide": False,
         "iconColor": colour,
         "target": {

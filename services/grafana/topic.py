@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from services.grafana.annotate import TAG
-from services.grafana.overview import COLOURED, FELT, SCORE, SHARE, TOPIC_UID, alerts
+from services.grafana.overview import COLOURED, FELT, SCORE, SHARE, TOPIC_UID, alerts, raised
 from services.grafana.panels import (
     NEGATIVE,
     NEUTRAL,
@@ -33,7 +33,6 @@ from services.grafana.queries import (
     WINDOW,
     choice,
     infinity,
-    marks,
     marks_of,
     series,
 )
@@ -41,6 +40,7 @@ from services.grafana.queries import (
 TOPICS: Final = choice(
     "topic", "Topic", f"{BASE}/topics?{NAMESPACE}&sort=name&limit=500", "topic", root="topics"
 )
+OF_TOPIC: Final = "&topic=${topic:percentencode}"
 LABEL: Final = words(
     {
         "negative": ("negative", NEGATIVE),
@@ -58,12 +58,12 @@ def topic() -> Json:
             Row("Now", _figures()),
             Row("Over time", [_counts(), _score(), _uncertainty(), _volume()]),
             Row("Why", [_posts(), _phrases()]),
-            Row("Alerts", [alerts("Its alerts", of="&topic=${topic:percentencode}")]),
+            Row("Alerts", [alerts("Its alerts", of=OF_TOPIC)]),
         ],
         description="One topic: its rolling window, its panes over the time shown, what was said.",
         variables=[NAMESPACES, TOPICS, WINDOW],
         annotations=[
-            marks([TAG, "namespace:$namespace", "topic:$topic"], "Alerts", "red"),
+            *raised(OF_TOPIC, [TAG, "namespace:$namespace", "topic:$topic"]),
             marks_of(_gaps(), "Source gaps", "purple"),
         ],
     )
