@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from contextlib import closing
@@ -128,6 +129,44 @@ def test_an_alert_appears(visit: Visit, feed: Feed) -> None:
     expect(topic.locator("h1 .badge")).to_have_text("Critical")
     alerts.get_by_role("button", name="Why?").click()
     expect(alerts.locator(".why")).to_contain_text("40 posts by 30 authors")
+
+
+def test_the_demo_raises_its_alert(visit: Visit, site: Site) -> None:
+    lines = site.product.run("alerts", "list", "--namespace", DEMO, "--json").stdout.splitlines()
+    alerts = [json.loads(line) for line in lines]
+    assert "Pennivane" in {alert["topic"] for alert in alerts}
+    page = visit(f"/alerts?namespace={DEMO}")
+    expect(page.locator("li.alert")).to_have_count(len(alerts))
+    for alert in alerts:
+        row = page.locator("li.alert", has_text=alert["topic"]).first
+        if alert["kind"] == "negative_share":
+            expect(row).to_contain_text(
+                f"{alert['observed']:.0%}; expected {alert['expected']:.0%}"
+            )
+    page.get_by_role("button", name="Why?").first.click()
+    expect(page.locator(".why .post").first).to_be_visible()
+    page.get_by_role("link", name="Show in the chart").first.click()
+    expect(page.locator(".legend").first).to_contain_text("Alert")
+
+
+def test_live_figures_end_now(visit: Visit, site: Site) -> None:
+    feed = Feed(site.store, "live")
+    feed.add("Now", 3, label=0, score=-5_000)
+    feed.add("Now", 1, created_at_ms=now_ms() - 3_600_000)
+    page = visit("/?namespace=live&window=15m")
+    expect(card(page, "Now").locator(".card-foot data")).to_have_text("3")
+    expect(page.locator(".connection")).to_contain_text("Live")
+    expect(page.get_by_role("region", name="Data quality")).to_contain_text("Complete to")
+    page.get_by_role("link", name="Now", exact=True).click()
+    expect(page.get_by_role("button", name="6h", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    posts = page.locator("dl.figures > div").nth(1).locator("data")
+    expect(posts).to_have_text("4")
+    page.get_by_role("button", name="15m", exact=True).click()
+    expect(posts).to_have_text("3")
+    page.get_by_role("button", name="30d", exact=True).click()
+    expect(posts).to_have_text("4")
 
 
 def test_the_server_restarts_and_the_page_recovers(visit: Visit, site: Site, feed: Feed) -> None:
