@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -67,9 +68,12 @@ class Run:
         """New, or as it was left; ConfigError if it was begun with another configuration."""
         folder.mkdir(parents=True, exist_ok=True)
         path, content = folder / "config.json", json.dumps(asdict(config), indent=1) + "\n"
-        if path.is_file() and path.read_text() != content:
+        if not path.is_file():
+            partial = folder / f"config.{os.getpid()}.partial"  # shares of a run begin at once
+            partial.write_text(content)
+            partial.rename(path)
+        if path.read_text() != content:
             raise ConfigError(f"{path} is of another configuration: choose another --run")
-        path.write_text(content)
         return cls(folder, config)
 
     @classmethod

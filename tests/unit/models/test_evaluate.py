@@ -158,3 +158,31 @@ def test_what_a_run_lacks_is_named(tmp_path: Path) -> None:
     broken = run_folder(tmp_path / "run", {"dmlanet": 0.5}, p_negative=[0.9] * 240)
     with pytest.raises(DataError, match="do not sum to 1"):
         load(broken)
+
+
+def test_raising_rare_classes_moves_towards_them_by_the_strength() -> None:
+    from models.predictions import adjusted, class_shares
+
+    prior = class_shares(np.array([0] * 3 + [1] * 1 + [2] * 6))
+    assert prior == pytest.approx((0.3, 0.1, 0.6))
+    probs = np.array([[0.3, 0.1, 0.6], [0.1, 0.43, 0.47]])
+    assert adjusted(probs, prior, 0) == pytest.approx(probs)
+    assert adjusted(probs, prior, 1)[0] == pytest.approx([1 / 3] * 3)
+    mild = adjusted(probs, prior)
+    assert mild.sum(axis=1) == pytest.approx(1)
+    assert mild[0].argmax() == 2  # as likely as ever: stays
+    assert mild[1].argmax() == 1  # a near tie goes to the rare class
+
+
+def test_the_strength_is_tried_on_validation_parts_alone(tmp_path: Path) -> None:
+    from models import evaluate
+    from models.predictions import load, write_part
+
+    folder, labels = tmp_path / "run", RNG.integers(0, 3, 60)
+    folder.mkdir()
+    said = dict.fromkeys(("dmlanet", "rnnca"), one_hot(labels.tolist(), 0.9))
+    ids = [str(n) for n in range(60)]
+    write_part(folder / "predictions.parquet", ids, labels, said, 0, 0, "dev")
+    results = evaluate.evaluate(load(folder))
+    assert results["test"] == {}
+    assert results["validation"]["mean"]["0.25"] == {"accuracy": 1.0, "weighted_f1": 1.0}
