@@ -45,9 +45,12 @@ class Body:
 
     @property
     def packed(self) -> bytes:
-        if self._packed is None:
-            packer = zlib.compressobj(GZIP_LEVEL, wbits=_GZIP_WINDOW)
-            self._packed = packer.compress(self.raw) + packer.flush()
+        return self._packed if self._packed is not None else self.pack()
+
+    def pack(self) -> bytes:
+        """Make the gzip now: here, in a thread, rather than later where others wait for it."""
+        packer = zlib.compressobj(GZIP_LEVEL, wbits=_GZIP_WINDOW)
+        self._packed = packer.compress(self.raw) + packer.flush()
         return self._packed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from services.dashboard import alerts, series, sources
 from services.dashboard.answers import CSV, Body
 from services.dashboard.backend import Backend, State
 from services.dashboard.problems import Refused
+from services.dashboard.recent import Recent
 from services.dashboard.series import Columns, Span
 from services.store import schema
 from services.store.glance import panes
@@ -19,6 +20,12 @@ from services.store.glance import panes
 ALERTS_SHOWN: Final = 200
 AUTHORS_BACK_MS: Final = 26 * schema.HOUR_MS
 """Authors by the hour are kept so long."""
+
+
+KEPT_S: Final = 1.0
+"""A series that several readers look at is read once a second."""
+MOST_KEPT: Final = 300
+"""Series; about 50 kB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class Wanted:
     as_csv: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Place:
     """Where it lies."""
 
@@ -43,25 +50,41 @@ class _Place:
     now_ms: int
     """Live, now; else the newest post of the namespace."""
 
+    @property
+    def key(self) -> Hashable:
+        """The same for all who get the same answer."""
+        return (self.state.name, self.wanted.topic, self.span, self.wanted.as_csv)
+
 
 class Histories:
     """Reads series. For several threads."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._recent = Recent(most=MOST_KEPT)
 
     def read(self, wanted: Sequence[Wanted]) -> list[Body | Exception]:
         """The body of each, or why it is refused. `Unavailable` where the store is away."""
         places = [self._place(w) for w in wanted]
-        good = [p for p in places if isinstance(p, _Place)]
-        stretches = [series.stretch(p.state.name, p.wanted.topic, p.span) for p in good]
-        found = iter(panes(self._backend.store, stretches))
-        return [
-            self._body(place, series.columns(place.span, next(found)))
-            if isinstance(place, _Place)
-            else place
-            for place in places
-        ]
+        found: dict[_Place | Refused, Body | Exception] = {}
+        for place in places:
+            held = place if isinstance(place, Refused) else self._recent.held(place.key)
+            if held is not None:
+                found[place] = held
+        self._add(found, [p for p in places if isinstance(p, _Place) and p not in found])
+        return [found[place] for place in places]
+
+    def _add(self, found: dict[_Place | Refused, Body | Exception], new: list[_Place]) -> None:
+        """Read those, in one round trip, and keep them for a moment."""
+        if not new:
+            return
+        stretches = [series.stretch(p.state.name, p.wanted.topic, p.span) for p in new]
+        for place, rows in zip(new, panes(self._backend.store, stretches), strict=True):
+            body = self._body(place, series.columns(place.span, rows))
+            if isinstance(body, Body):
+                body.pack()
+                self._recent.keep(place.key, KEPT_S, body)
+            found[place] = body
 
     def _place(self, wanted: Wanted) -> _Place | Refused:
         try:

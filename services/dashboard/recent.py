@@ -14,18 +14,27 @@ MOST: Final = 10_000
 class Recent:
     """By key, what was found, for some seconds. What raises is not kept."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, most: int = MOST) -> None:
+        self._clock, self._most = clock, most
         self._held: dict[Hashable, tuple[float, Any]] = {}
 
     def get(self, key: Hashable, seconds: float, find: Callable[[], T]) -> T:
         """What `find` says, or said less than `seconds` ago. Two threads may ask it at once."""
-        good_until_s, held = self._held.get(key, (0.0, None))
-        if self._clock() < good_until_s:
+        held = self.held(key)
+        if held is not None:
             found: T = held
             return found
         found = find()
-        if len(self._held) >= MOST:
+        self.keep(key, seconds, found)
+        return found
+
+    def held(self, key: Hashable) -> Any:
+        """What is kept; None where there is nothing, or it is too old."""
+        good_until_s, found = self._held.get(key, (0.0, None))
+        return found if self._clock() < good_until_s else None
+
+    def keep(self, key: Hashable, seconds: float, found: object) -> None:
+        """Keep it for so long."""
+        if len(self._held) >= self._most:
             self._held.clear()
         self._held[key] = (self._clock() + seconds, found)
-        return found
