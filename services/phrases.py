@@ -8,16 +8,17 @@ be found (Benjamini and Hochberg 1995), so that little is shown of small samples
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, lgamma
 from typing import Final, Protocol
 
 from services.terms import terms
-from services.topics.folding import is_unspaced
+from services.topics.folding import fold, is_unspaced
 from services.topics.query import Key, Node, leaves
 from services.topics.query import Phrase as QueryPhrase
 
@@ -29,6 +30,8 @@ STANDS_FOR: Final = 0.75
 """A longer phrase takes the place of its parts where so many of their voices say it whole."""
 ALIKE: Final = 0.9
 """Share of common voices from which two phrases tell the same story, of which one is enough."""
+
+_HASHTAG: Final = re.compile(r"#\w+")
 
 
 class Said(Protocol):
@@ -44,7 +47,8 @@ class Said(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """What rose: `now` and `before` are shares of voices, `ratio` by how much (smoothed)."""
+    """What rose, folded but for hashtags. `now` and `before` are shares of voices, `ratio` says by
+    how much (smoothed)."""
 
     text: str
     now: float
@@ -84,7 +88,8 @@ def rising(
     risen = (
         _phrase(story, later, earlier) for story in _discoveries(stories, _testable(later, earlier))
     )
-    return [phrase for phrase in risen if phrase.ratio >= LEAST_RATIO][:most]
+    shown = [phrase for phrase in risen if phrase.ratio >= LEAST_RATIO][:most]
+    return [replace(phrase, text=_spelled(phrase.text, now)) for phrase in shown]
 
 
 def own_words(query: Node) -> frozenset[str]:
@@ -217,6 +222,15 @@ def _distinct(found: Sequence[_Candidate]) -> Iterator[_Candidate]:
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other)
+
+
+def _spelled(text: str, posts: Sequence[Said]) -> str:
+    """A hashtag as most write it: #BatteryGate; other phrases stay folded."""
+    if not text.startswith("#"):
+        return text
+    written = (tag for post in posts for tag in _HASHTAG.findall(post.text) if fold(tag) == text)
+    best = Counter(written).most_common(1)
+    return best[0][0] if best else text
 
 
 def _phrase(candidate: _Candidate, later: _Heard, earlier: _Heard) -> Phrase:

@@ -38,7 +38,9 @@ def test_what_is_new_is_found_and_nothing_else() -> None:
     fires = [Said(f"{p.text} battery caught fire #batterygate", p.author) for p in chatter(12, 3)]
     found = rising(chatter(60, 1, 100) + fires, chatter(500, 2, 1000))
     (best,) = found
-    assert best.text in ("#batterygate", "battery caught", "caught fire"), "one story, one phrase"
+    assert best.text.lower() in ("#batterygate", "battery caught", "caught fire"), (
+        "one story, one phrase"
+    )
     assert 0.1 < best.now < 0.2
     assert best.before == 0.0
     assert best.ratio > 50
@@ -61,6 +63,12 @@ def test_a_word_that_was_frequent_before_rises_by_its_share() -> None:
     assert 0.3 < found.now < 0.5
     assert 0.05 < found.before < 0.15
     assert 3 < found.ratio < 6
+
+
+def test_hashtags_are_shown_as_most_write_them() -> None:
+    tags = ["#BatteryGate", "#BatteryGate", "#batterygate"]
+    now = [Said(f"{tags[n % 3]} {p.text}", p.author) for n, p in enumerate(chatter(15, 1))]
+    assert names(rising(now, chatter(200, 2, 1000))) == ["#BatteryGate"]
 
 
 def test_one_author_is_one_voice() -> None:
