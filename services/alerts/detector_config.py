@@ -41,9 +41,9 @@ VOLUME = KindConfig(
     ),
     rises=(0.8, 1.6, 2.4),
     dispersion=0.1,
-    rarity=Rarity(several=2.0, excess=1.5, peaks=5.0, fades_h=6.0, fades_nats=15.0, heavy=100.0),
+    rarity=Rarity(several=2.0, excess=2.0, peaks=5.0, fades_h=6.0, fades_nats=15.0, heavy=100.0),
     share=False,
-    saturation=32.0,
+    saturation=64.0,
     least_exposure=180.0,
 )
 

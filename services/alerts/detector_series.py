@@ -10,8 +10,8 @@ from services.alerts.detector_config import VOLUME
 from services.alerts.detector_kinds import KindConfig, Seen, Step, Watch
 from services.alerts.detector_state import Table
 
-PER_WEEK = 0.02
-"""The sensitivity if none is given: false alarms a week, one in a year."""
+PER_WEEK = 0.01
+"""The sensitivity if none is given: false alarms a week, one in two years."""
 REARM = 10.0
 """An event is over when what is left of it is this many times less rare than what alerts."""
 COOL_DOWN_MS = 12 * 3_600_000

@@ -18,7 +18,7 @@ def detect(
     per_week: Annotated[
         float,
         typer.Option(help="Sensitivity: false alarms a week.", min=1e-6, max=1000.0),
-    ] = 0.02,
+    ] = 0.01,
 ) -> None:
     """Find surges in a series of counts, with the detector that watches topics.
 
