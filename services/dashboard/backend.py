@@ -64,12 +64,16 @@ class Backend:
 
     async def ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in one of the threads. `Unavailable` where the store takes too long."""
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return await loop.run_in_executor(self._pool, lambda: work(*args, **kwargs))
+                return await self.do(work, *args, **kwargs)
         except TimeoutError:
             raise Unavailable("store", f"no answer within {PATIENCE_S:.0f} s") from None
+
+    async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for work that may take its time, while nobody waits for it."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: work(*args, **kwargs))
 
     def namespaces(self) -> list[State]:
         """Every namespace: live first, then replays, the newest first."""

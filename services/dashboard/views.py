@@ -16,7 +16,7 @@ from services.dashboard.badges import Badge, badges_of
 from services.dashboard.rows import Row, folded, make_row
 from services.store import schema
 from services.store.alerts import Alert, Alerts
-from services.store.glance import Glance, Window, glances, rolled
+from services.store.glance import Glance, Window, glances, looks_back_ms, nothing, rolled
 
 T = TypeVar("T")
 
@@ -99,9 +99,10 @@ class View:
         return self._state.name
 
     def load(self) -> Snapshot:
-        """Look at every topic."""
+        """Look at every topic. Of very many, take what is stored at first, however old."""
         self._notice(everything=True)
-        return self._publish(self._look(list(self._topics)))
+        many = len(self._topics) > AT_MOST
+        return self._publish(self._look(list(self._topics), take_stale=many))
 
     def tick(self) -> Snapshot:
         """Look at what moved, and at some of the rest."""
@@ -159,12 +160,12 @@ class View:
 
     # -- looking ----------------------------------------------------------------
 
-    def _look(self, names: Sequence[str]) -> list[Row]:
+    def _look(self, names: Sequence[str], *, take_stale: bool = False) -> list[Row]:
         """Read these topics; the rows whose figures changed."""
         changed: list[Row] = []
         for first in range(0, len(names), CHUNK):
             chunk = names[first : first + CHUNK]
-            for name, glance in zip(chunk, self._read(chunk), strict=True):
+            for name, glance in zip(chunk, self._read(chunk, take_stale), strict=True):
                 topic = self._topics[name]
                 topic.follow = max(0, topic.follow - 1)
                 topic.settled = self._state.watermark.ended and not topic.follow
@@ -175,19 +176,22 @@ class View:
                 topic.row = row
         return changed
 
-    def _read(self, names: Sequence[str]) -> list[Glance]:
+    def _read(self, names: Sequence[str], take_stale: bool) -> list[Glance]:
         """As stored, or summed anew where what is stored is old: as `undertone rolling` has it, a
         live window ends now, a replay's at the topic's newest post."""
         store, name, live = self._backend.store, self._state.name, self._state.is_live
         now_end = schema.window_end(self._backend.clock_ms())
-        found = glances(store, name, names, self._window, now_end - STALE_MS if live else 0)
-        ends = {
-            topic: now_end if live else schema.window_end(self._topics[topic].newest_ms)
-            for topic, glance in zip(names, found, strict=True)
-            if glance is None
-        }
-        anew = rolled(store, name, ends, self._window)
-        return [glance or anew[topic] for topic, glance in zip(names, found, strict=True)]
+        oldest = now_end - STALE_MS if live and not take_stale else 0
+        found = dict(zip(names, glances(store, name, names, self._window, oldest), strict=True))
+        ends: dict[str, int] = {}
+        for topic in [t for t, glance in found.items() if glance is None]:
+            newest_ms = self._topics[topic].newest_ms
+            if live and newest_ms < now_end - looks_back_ms(self._window):
+                found[topic] = nothing(self._window, now_end)
+            else:
+                ends[topic] = now_end if live else schema.window_end(newest_ms)
+        found |= rolled(store, name, ends, self._window)
+        return [glance for glance in found.values() if glance is not None]
 
     def _publish(self, changed: list[Row]) -> Snapshot:
         """A new snapshot; the one before where nothing is different."""

@@ -15,7 +15,7 @@ from typing import Final
 from uuid import uuid4
 
 from services.dashboard import events
-from services.dashboard.backend import Backend, State
+from services.dashboard.backend import PATIENCE_S, Backend, State
 from services.dashboard.events import Subscription
 from services.dashboard.problems import Refused
 from services.dashboard.views import Snapshot, View
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 PERIOD_S: Final = 1.0
 SHARE: Final = 5
-"""A tick that takes long is followed by a pause so many times as long."""
+"""A tick is followed by a pause so many times as long as it kept the processor busy."""
 IDLE_S: Final = 30.0
 """A view that nobody has looked at for so long is forgotten."""
 MOST_READERS: Final = 2_000
@@ -53,11 +53,18 @@ class Watch:
         namespace is gone."""
         self._looked_s = time.monotonic()
         if not self._first.done():
-            await asyncio.shield(self._first)
+            await self._wait_for_first()
         if self._trouble is not None:
             raise self._trouble
         assert self._snapshot is not None
         return self._snapshot
+
+    async def _wait_for_first(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.shield(self._first)
+        except TimeoutError:
+            raise Unavailable("store", "the topics are still being read") from None
 
     def join(self, reader: Subscription, last_event_id: str) -> None:
         """From now on the reader hears of changes; first, whether it missed any."""
@@ -83,20 +90,20 @@ class Watch:
     async def _run(self) -> None:
         try:
             while self.readers or time.monotonic() - self._looked_s < IDLE_S:
-                begun = time.monotonic()
-                await self._tick()
-                await asyncio.sleep(max(PERIOD_S, SHARE * (time.monotonic() - begun)))
+                spent_s = await self._tick()
+                await asyncio.sleep(max(PERIOD_S, SHARE * spent_s))
         finally:
             self._ended()
             if not self._first.done():
                 self._first.set_exception(Refused(503, "the dashboard is being closed"))
                 self._first.exception()  # whoever waits hears of it; nobody has to
 
-    async def _tick(self) -> None:
-        away = self._trouble is not None
+    async def _tick(self) -> float:
+        """Look again, and tell; processor seconds that it took."""
+        away, spent_s = self._trouble is not None, 0.0
         work = self._view.tick if self._snapshot is not None and not away else self._view.load
         try:
-            snapshot = await self._backend.ask(work)
+            snapshot, spent_s = await self._backend.do(_timed, work)
         except (Unavailable, UsageError, Refused) as error:
             self._be_away(error)
         except Exception:
@@ -110,6 +117,7 @@ class Watch:
                 self._tell(snapshot)
         if not self._first.done():
             self._first.set_result(None)
+        return spent_s
 
     def _be_away(self, trouble: Unavailable | UsageError | Refused) -> None:
         if self._trouble is None:
@@ -135,6 +143,11 @@ class Watch:
     def _tell_all(self, event: bytes) -> None:
         for reader in list(self.readers):
             reader.offer(event)
+
+
+def _timed(work: Callable[[], Snapshot]) -> tuple[Snapshot, float]:
+    begun = time.thread_time()
+    return work(), time.thread_time() - begun
 
 
 class Watches:

@@ -79,6 +79,35 @@ def rolled(
     return found
 
 
+def nothing(window: Window, end_ms: int) -> Glance:
+    """Of a topic without posts in the window, the one before, and the small series."""
+    minute, width = schema.MINUTE_MS, window.series.width_ms
+    stop = -(-end_ms // minute) * minute if window.length_ms == schema.DAY_MS else end_ms
+    last = (end_ms - 1) // width
+    zeros = b",".join([b"0"] * STEPS)
+    return Glance(
+        end_ms,
+        NO_FIGURES % (stop - window.length_ms, stop),
+        b'{"count":0,"negative_share":null,"mean_score":null,"standard_error":null}',
+        b'{"start_ms":%d,"step_ms":%d,"count":[%b],"negative":[%b],"mean_score":[%b]}'
+        % ((last - STEPS + 1) * width, width, zeros, zeros, zeros.replace(b"0", b"null")),
+    )
+
+
+def looks_back_ms(window: Window) -> int:
+    """How far before its end a glance reaches."""
+    return max(2 * window.length_ms + schema.MINUTE_MS, (STEPS + 1) * window.series.width_ms)
+
+
+NO_FIGURES: Final = (
+    b'{"start_ms":%d,"end_ms":%d,"count":0,"negative":0,"neutral":0,"positive":0,'
+    b'"negative_share":null,"neutral_share":null,"positive_share":null,"mean_score":null,'
+    b'"standard_error":null,"sum":0,"squares":0,"late":0,"reposts":0,"repost_share":null,'
+    b'"images":0,"authors":0}'
+)
+"""As `lua/roll.lua` writes a window without posts."""
+
+
 def _call(
     namespace: str, topic: str, window: Window, newer_than_ms: int, end: int | str
 ) -> tuple[str | int, ...]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,8 @@ from rich.console import Console
 
 from services.aggregation.commands import rolling_command
 from services.dashboard import schemas
-from services.store.glance import WINDOWS, glances
+from services.store import schema
+from services.store.glance import WINDOWS, glances, looks_back_ms, nothing, rolled
 from services.store.reader import LIVE, Pane, Reader, Sums
 from services.store.schema import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.integration.dashboard.harness import NS, Site, serving
@@ -229,8 +231,6 @@ def test_what_did_not_change_is_not_sent_again(site: Site) -> None:
         again = site.client.get(f"/api/v1/{path}", headers={"If-None-Match": first.headers["etag"]})
         if again.status_code == 200:
             break
-        import time
-
         time.sleep(0.1)
     assert again.status_code == 200
     assert again.headers["etag"] != first.headers["etag"]
@@ -253,3 +253,34 @@ def test_on_a_cluster_too() -> None:
 
 def test_a_glance_of_nobody_is_none(site: Site) -> None:
     assert glances(site.store, NS, ["nobody"], WINDOWS["5m"]) == [None]
+
+
+@pytest.mark.parametrize("window", list(WINDOWS))
+def test_nothing_is_what_the_store_would_say_of_it(site: Site, window: str) -> None:
+    feed(site, posts=5, topics=1)
+    for end in (START_MS + 40 * DAY_MS + 10_000, START_MS + 41 * DAY_MS):
+        assert rolled(site.store, NS, {"topic 0": end}, WINDOWS[window]) == {
+            "topic 0": nothing(WINDOWS[window], end)
+        }
+    last = Reader(site.store).totals(NS, "topic 0").last_post_ms
+    assert last is not None
+    end = schema.window_end(last + looks_back_ms(WINDOWS[window]))
+    assert rolled(site.store, NS, {"topic 0": end}, WINDOWS[window]) == {
+        "topic 0": nothing(WINDOWS[window], end)
+    }
+
+
+def test_many_topics_that_nobody_rolls_are_shown_at_once_and_then_summed_anew(
+    valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.dashboard.views.AT_MOST", 10)
+    later = START_MS + 20 * MINUTE_MS
+    with serving(valkey.open, clock_ms=lambda: later) as site:
+        posts = [scored(str(n), 0, namespace=LIVE, topic=f"t{n}") for n in range(40)]
+        site.bench.feed(*posts, mark(0, namespace=LIVE))
+        site.store.roll([(LIVE, f"t{n}", START_MS + 10_000, True) for n in range(40)])
+        assert site.json("topics?window=15m")["posts"] == 40
+        deadline = time.monotonic() + 20
+        while (left := site.json("topics?window=15m")["posts"]) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert left == 0
