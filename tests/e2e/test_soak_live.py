@@ -79,7 +79,7 @@ class Ingest:
 
     def __init__(self, source: str, environment: dict[str, str], folder: Path) -> None:
         self._command = [sys.executable, "-m", "tests.e2e.hurried", "ingest", "--source", source]
-        self._environment = os.environ | environment
+        self._environment = os.environ | environment | {"PYTHONFAULTHANDLER": "1"}
         self._log = folder / "ingest.log"
         self.start()
 
@@ -94,8 +94,14 @@ class Ingest:
         self._process.wait(10)
 
     def stop(self) -> int:
+        """Its exit status; where it does not end, the test fails with what it was doing."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(15)
+        try:
+            return self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait(10)
+            pytest.fail(f"it does not stop:\n{self._log.read_text('utf-8', 'replace')[-8000:]}")
 
     def __enter__(self) -> Self:
         return self
