@@ -278,7 +278,8 @@ class Follower:
         return holds
 
     def _measure(self, events: Sequence[Outgoing]) -> None:
-        metrics.ALERTS_EVALUATED.labels(self._namespace).set(self._at / 1000)
+        if self._namespace == self._wiring.live:
+            metrics.ALERTS_EVALUATED.labels(self._namespace).set(self._at / 1000)
         for outgoing in events:
             alert = outgoing.event.alert
             if outgoing.event.kind != RESOLVED:

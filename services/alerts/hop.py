@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 STAGE = "alerts"
 LEASE_MS = 10_000
+DISCOVER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,10 @@ class AlertHop:
         """Judge what has closed since; waits for `timeout_s` at most. Whether anything had."""
         metrics.LOOP.labels(STAGE).set_to_current_time()
         wait = max(self._attempts.wait_s, self._due_s - self._clock())
+        if wait > 0 and timeout_s > 0:
+            self._sleep(min(wait, timeout_s))
         if wait > timeout_s:
-            self._sleep(timeout_s)
             return False
-        self._sleep(max(0.0, wait))
         try:
             did = self._attempts.make("judge", self._judge)
         except Later:
@@ -135,10 +136,9 @@ class AlertHop:
             late = [self._late(name, reached[name]) for name in names]
         except Unavailable:
             return 1
-        if not any(late) or self._is_others(names):
+        if not any(late):
             self._patience_s = None
-            return 0
-        return sum(late)
+        return 0 if self._is_others(names) else sum(late)
 
     def health(self) -> Mapping[str, Any]:
         """For `/healthz`; may be called from another thread."""
@@ -171,14 +171,16 @@ class AlertHop:
         return did
 
     def _hold(self) -> None:
-        """Take or keep leases, thrice as often as they run out."""
-        if self._clock() - self._held_s < self._options.lease_ms / 3000:
+        """Take or keep leases, thrice as often as they run out; new namespaces within a second."""
+        if self._clock() - self._held_s < min(DISCOVER_S, self._options.lease_ms / 3000):
             return
         names = self._names()
         tokens = self._wiring.alerts.hold(names, self._holder, self._options.lease_ms)
         self._held_s = self._clock()
         for name in [n for n in self._followers if tokens.get(n) != self._tokens.get(n)]:
             del self._followers[name]
+        for name in [n for n in tokens if n not in self._tokens and n != self._options.live]:
+            self._wiring.alerts.begin(name, tokens[name], 0)  # before anything can be dropped
         self._tokens = tokens
         self._telling.judge(tokens)
 
@@ -202,12 +204,15 @@ class AlertHop:
                 return False
             if name == self._options.live:
                 follower.look(self._gaps(name))
+            if name not in self._tokens:  # reading what came before took too long
+                raise Rewound(f"the alerts of {name!r} are another process's now")
             follower.advance(self._tokens[name], closed[0])
         except BaseException:
             self._followers.pop(name, None)  # it may have judged what was not written
             raise
         self._telling.wake()
-        self._count(name)
+        if name == self._options.live:
+            self._count(name)
         return True
 
     def _closed(self, name: str) -> tuple[int, bool] | None:
