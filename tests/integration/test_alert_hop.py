@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,20 @@ import pytest
 from services.alerts.books import Book, Books, dump
 from services.alerts.deliver import Deliveries, Timing
 from services.alerts.detector_types import MINUTE_MS, Minute
-from services.alerts.follow import Wiring
+from services.alerts.follow import Wiring, nobody
 from services.alerts.hop import AlertHop, Options
 from services.alerts.notify.port import Message, Rejected, TryLater, Uncertain
 from services.errors import Rewound
-from services.store import Store
+from services.ingest.gaps import Gap, Status
+from services.store import Store, sources
 from services.store.alerts import Alert, Alerts, Decided
 from services.store.outbox import Delivery, Outbox
 from services.stream.attempts import Backoff
+from services.topics import Topics, parse_topics
 from services.topics.rules import Rule
 from tests.alerting import START_MS, Plain, close, moods, put
 from tests.conftest import ROOT
-from tests.servers.valkey import ValkeyServer
+from tests.servers.valkey import ValkeyCluster, ValkeyServer
 
 pytestmark = pytest.mark.integration
 NS = "replay-a"
@@ -64,8 +66,11 @@ def fill(store: Store, namespace: str = NS, minutes: int = 240) -> int:
     return START_MS + minutes * MINUTE_MS
 
 
+Server = ValkeyServer | ValkeyCluster
+
+
 def hop(
-    valkey: ValkeyServer,
+    valkey: Server,
     store: Store,
     receivers: Mapping[str, Any] | None = None,
     told: tuple[str, ...] = (),
@@ -86,7 +91,7 @@ def hop(
     )
 
 
-def judge(valkey: ValkeyServer, store: Store, **more: Any) -> None:
+def judge(valkey: Server, store: Store, **more: Any) -> None:
     """Everything that is closed, by a hop of its own."""
     made = hop(valkey, store, **more)
     made.step()
@@ -202,6 +207,95 @@ def test_the_aggregator_keeps_what_is_not_judged(valkey: ValkeyServer, store: St
     judge(valkey, store)
     assert store.judged_ms(NS) == end
     assert store.floor_ms(NS) is None
+
+
+def test_on_a_cluster() -> None:
+    cluster = ValkeyCluster().start()
+    try:
+        store = cluster.open()
+        told = Told("told")
+        close(store, NS, fill(store, minutes=90), ended=True)
+        judge(cluster, store, receivers={"told": told})
+        assert len(told.keys) == sum(alert.sequence for alert in raised(store)) > 6
+        store.close()
+    finally:
+        cluster.stop()
+
+
+# -- live -------------------------------------------------------------------------------
+
+LIVE_RULES = "alerts: [{kind: threshold, above: 0.5, window: 5m, resolve_after: 2m}]\n"
+
+
+def live(valkey: ValkeyServer, store: Store, current: Callable[[], Topics]) -> AlertHop:
+    return AlertHop(
+        store,
+        Options(namespaces=("live",), lease_ms=300, poll_s=0.0),
+        Books(Alerts(store), "live", current).rules,
+        Wiring(Alerts(store), make_bank=Plain),
+        Deliveries({}, valkey.open, lambda _: lambda e: Message(e, "", ""), nobody),
+        backoff=Backoff(0.01, 0.05),
+    )
+
+
+def judge_live(made: AlertHop) -> None:
+    made.step()
+    made.run_dry()
+
+
+def test_the_past_of_a_live_namespace_teaches_and_raises_nothing(
+    valkey: ValkeyServer, store: Store
+) -> None:
+    topics = parse_topics("topics: {a: b}\n" + LIVE_RULES, "t.yaml")
+    bad = [Minute(8, 0, 2, 0)] * 10
+    calm = [Minute(1, 0, 9, 0)] * 20
+    put(store, "live", "a", START_MS, [*bad, *calm])
+    close(store, "live", START_MS + 30 * MINUTE_MS)
+    made = live(valkey, store, lambda: topics)
+    judge_live(made)
+    assert raised(store, "live") == []
+    put(store, "live", "a", START_MS + 30 * MINUTE_MS, bad)
+    close(store, "live", START_MS + 40 * MINUTE_MS)
+    judge_live(made)
+    made.close()
+    (alert,) = raised(store, "live")
+    assert alert.opened_ms == START_MS + 33 * MINUTE_MS  # 26 of the last 50
+
+
+def test_a_gap_of_a_source_is_no_calm(valkey: ValkeyServer, store: Store) -> None:
+    topics = parse_topics("topics: {a: b}\n" + LIVE_RULES, "t.yaml")
+    made = live(valkey, store, lambda: topics)
+    close(store, "live", START_MS)
+    judge_live(made)
+    put(store, "live", "a", START_MS, [Minute(8, 0, 2, 0)] * 5)
+    away = Gap(START_MS + 5 * MINUTE_MS, START_MS + 20 * MINUTE_MS, "lost", False)
+    status = Status("s", True, 0, "", "", 0, 0, 0, 0, 0, (away,))
+    sources.publish_status(store.client, "live", "s", status.to_json())
+    close(store, "live", START_MS + 20 * MINUTE_MS)
+    judge_live(made)
+    (alert,) = raised(store, "live")
+    assert alert.state == "open"
+    close(store, "live", START_MS + 23 * MINUTE_MS)
+    judge_live(made)
+    made.close()
+    (alert,) = raised(store, "live")
+    assert alert.resolved_ms == START_MS + 22 * MINUTE_MS
+
+
+def test_edited_rules_hold_from_then_on(valkey: ValkeyServer, store: Store) -> None:
+    topics = [parse_topics("topics: {a: b}\n" + LIVE_RULES, "t.yaml")]
+    made = live(valkey, store, lambda: topics[0])
+    close(store, "live", START_MS)
+    judge_live(made)
+    put(store, "live", "a", START_MS, [Minute(8, 0, 2, 0)] * 30)
+    close(store, "live", START_MS + 10 * MINUTE_MS)
+    judge_live(made)
+    topics[0] = parse_topics("topics: {a: b}\nalerts: []\n", "t.yaml")
+    close(store, "live", START_MS + 20 * MINUTE_MS)
+    judge_live(made)
+    made.close()
+    (alert,) = raised(store, "live")
+    assert alert.resolved_ms == START_MS + 11 * MINUTE_MS
 
 
 # -- receivers --------------------------------------------------------------------------
