@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -55,30 +56,43 @@ def list_alerts(
             sys.stdout.buffer.write(msgspec.json.encode(_document(alert, told)) + b"\n")
         return
     if not found:
-        console.print(f"No alerts in {namespace}.", highlight=False)
+        others = [n.name for n in Reader(store).namespaces() if n.name != namespace]
+        hint = f" Other namespaces: {', '.join(others)}." if others else ""
+        console.print(f"No alerts in {namespace}.{hint}", highlight=False, soft_wrap=True)
         return
-    console.print(alerts_table(found, told))
+    for alert in found:
+        for line in _lines(alert, told):
+            console.print(line, soft_wrap=True)
 
 
-def alerts_table(alerts: Sequence[Alert], told: Told | None = None) -> Table:
-    """A line for each. `told`: who heard of it."""
+def _lines(alert: Alert, told: Told) -> list[Text]:
+    """One alert of the list."""
+    head = f"{shown_time(alert.opened_ms)}  {alert.topic}  {alert.severity}, {_state(alert)}"
+    lines = [
+        Text.assemble((head, f"bold {COLOURS[alert.severity]}"), f"  {alert.id}"),
+        Text(f"    {_what(alert)} (at {wording.clock(alert.peak_ms)})"),
+    ]
+    if summary := _summary(alert, told):
+        lines.append(Text(f"    {summary}"))
+    return lines
+
+
+def shown_time(ms: int) -> str:
+    """In UTC, to the minute."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def alerts_table(alerts: Sequence[Alert]) -> Table:
+    """A line for each."""
     table = Table(box=SIMPLE)
-    for name in ("opened (UTC)", "topic", "what, at its peak", "peak", "state"):
+    for name in ("opened (UTC)", "topic"):
+        table.add_column(name, no_wrap=True)
+    for name in ("what, at its peak", "state"):
         table.add_column(name, overflow="fold")
-    if told is not None:
-        table.add_column("told", overflow="fold")
-        table.add_column("id", no_wrap=True)
     for alert in alerts:
-        row = [
-            Text(wording.day(alert.opened_ms)),
-            Text(alert.topic),
-            Text(_what(alert), style=COLOURS[alert.severity]),
-            Text(wording.clock(alert.peak_ms)),
-            Text(_state(alert)),
-        ]
-        if told is not None:
-            row += [Text(_summary(alert, told)), Text(alert.id)]
-        table.add_row(*row)
+        what = Text(f"{_what(alert)} (at {wording.clock(alert.peak_ms)})")
+        what.stylize(COLOURS[alert.severity])
+        table.add_row(shown_time(alert.opened_ms), Text(alert.topic), what, Text(_state(alert)))
     return table
 
 
