@@ -28,7 +28,7 @@ AT_MOST: Final = 1_000
 IN_TURN: Final = 100
 """Topics that a tick looks at although they seem quiet: all of them within a second up to so
 many, within `TURN_TICKS` beyond."""
-TURN_TICKS: Final = 30
+TURN_TICKS: Final = 60
 FOLLOWED: Final = 3
 """Ticks for which a topic that had posts is looked at: its window is written after its post."""
 BEHIND_MS: Final = 60_000
