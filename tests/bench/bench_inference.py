@@ -5,7 +5,7 @@ On one machine, in one run:
     ceiling     decode, tokenise and ask the ensemble on Triton in a closed loop; no Kafka
     hop         the same posts from Kafka to Kafka, through worker and stage
     half load   p50 and p99 from a post's arrival in Kafka to its scored record
-    costs       processor time a post of client, Triton and broker, in each of these
+    costs       processor time a post of client, Triton and broker, of ceiling and hop
     embedded    the hop on streams in memory with the networks in the process, against a
                 plain loop over the same ONNX files
     sweep       batch size x wait x batches in flight, of the hop
@@ -108,7 +108,7 @@ def distributed(kafka: KafkaServer, count: int) -> tuple[dict[str, Figure], Rati
             lambda: load.through_kafka(kafka.url, classifier, given, CHOSEN, meter=meter),
         )
         rate = ceiling.posts_per_s / 2
-        half = load.through_kafka(kafka.url, classifier, given, CHOSEN, rate=rate, meter=meter)
+        half = load.through_kafka(kafka.url, classifier, given, CHOSEN, rate=rate)
         classifier.close()
     return {"ceiling": ceiling, "hop": hop, "half load": half}, ratio
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from models.tokenizer import Tokenizer
-from services.inference.classifier import Batch, Classifier
+from services.inference.classifier import Batch, Classifier, Verdicts
 from services.inference.pictures import pixels
 from services.inference.stage import InferenceStage, Options
 from services.pipeline import SCORES_COMMIT_S
@@ -97,7 +97,7 @@ def plain_loop(
 def through_memory(classifier: Classifier, given: Sequence[Post], setting: Setting) -> Figure:
     """The hop as embedded mode steps it: one thread fills the stream and drives the worker."""
     streams = MemoryStreams(1, capacity=len(given) + 1, tail=2 * len(given))
-    worker = _worker(streams, classifier, setting)
+    worker = _worker(streams, _Kept(classifier), setting)
     worker.step()  # opens its consumer
     start = time.perf_counter()
     producer = streams.producer()
@@ -131,13 +131,12 @@ def through_kafka(
     try:
         warm = given[: setting.batch] if rate else given
         _send(streams, name, warm, None)
-        meter.start()
-        with _running(_worker(streams, classifier, setting, name)):
+        kept = _Kept(classifier, meter, len(given))
+        with _running(_worker(streams, kept, setting, name)):
             if rate:
                 _wait(streams, name, len(warm))
                 _send(streams, name, given[len(warm) :], rate)
             _wait(streams, name, len(given))
-            meter.stop()
         times = list(_times(streams, len(given), name).values())[len(warm) if rate else 0 :]
     finally:
         streams.close()
@@ -156,7 +155,7 @@ def _worker(streams: Streams, classifier: Classifier, setting: Setting, name: st
         name + "posts", name + "scores", setting.in_flight, setting.batch, cache_size=0, live=None
     )
     stage = InferenceStage(
-        _Kept(classifier), TOKENIZER, options, partitions=lambda: PARTITIONS, clock_ms=_now_ms
+        classifier, TOKENIZER, options, partitions=lambda: PARTITIONS, clock_ms=_now_ms
     )
     return Worker(
         stage,
@@ -168,10 +167,31 @@ def _worker(streams: Streams, classifier: Classifier, setting: Setting, name: st
 
 
 class _Kept:
-    """A classifier that several stages use after each other: closing is the owner's."""
+    """A classifier that several stages use after each other: closing is the owner's.
 
-    def __init__(self, classifier: Classifier) -> None:
-        self.submit, self.check = classifier.submit, classifier.check
+    `meter` runs from the first batch submitted to the last of `count` posts answered.
+    """
+
+    def __init__(self, classifier: Classifier, meter: Meter = NO_METER, count: int = 0) -> None:
+        self._classifier, self._meter, self._left = classifier, meter, count
+        self.check = classifier.check
+        self._began = False
+        self._lock = Lock()
+
+    def submit(self, batch: Batch) -> Future[Verdicts]:
+        with self._lock:
+            if not self._began:
+                self._began = True
+                self._meter.start()
+        future = self._classifier.submit(batch)
+        future.add_done_callback(lambda _: self._answered(len(batch)))
+        return future
+
+    def _answered(self, posts: int) -> None:
+        with self._lock:
+            self._left -= posts
+            if self._left == 0:
+                self._meter.stop()
 
     def close(self) -> None: ...
 
