@@ -56,6 +56,7 @@ def create_app(
         openapi_url=f"{BASE}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # it would lead to whatever name the request's Host field has
     )
     problems.handle(app)
     problems.document(app)

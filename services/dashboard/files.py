@@ -39,14 +39,19 @@ class Files:
         return held.body
 
     def _path(self, name: str) -> Path | None:
-        """Only plain names below the folder: no `..`, nothing hidden, no link that leads out."""
+        """Only plain names below the folder: no `..`, nothing hidden, no link that leads out; and
+        each file by one name alone, or `a//b` and `a/./b` would be kept beside `a/b`."""
         parts = PurePosixPath(name).parts
         if not parts or any(part.startswith((".", "/")) or "\\" in part for part in parts):
             return None
-        if "\0" in name:
+        if "\0" in name or "/".join(parts) != name:
             return None
         path = self._folder.joinpath(*parts)
-        return path if path.is_file() and path.resolve().is_relative_to(self._folder) else None
+        try:
+            there = path.is_file() and path.resolve().is_relative_to(self._folder)
+        except OSError:  # no disk has names so long
+            return None
+        return path if there else None
 
 
 def media_type(name: str) -> str:

@@ -125,7 +125,8 @@ def _to_login(scope: Scope, headers: dict[bytes, str]) -> Response:
     """Browsers don't send a strict cookie with a link from elsewhere (a chat, a mail): such a
     visit is sent round once more from our own page, then the cookie comes, or the login."""
     query = scope["query_string"].decode("latin-1")
-    here = quote(scope["path"]) + (f"?{query}" if query else "")
+    # One slash: what begins with two is an address at somebody else's.
+    here = "/" + quote(scope["path"].lstrip("/")) + (f"?{query}" if query else "")
     if headers.get(b"sec-fetch-site") == "cross-site":
         return Response(
             "<!doctype html><title>Undertone</title>",

@@ -190,6 +190,21 @@ def test_a_link_from_elsewhere_comes_in_with_its_strict_cookie(backend: Backend)
     assert (found.status_code, found.headers["refresh"]) == (200, "0;url=/alerts?a=1")
 
 
+@pytest.mark.parametrize("path", ["//evil.example/x", "////evil.example/x", "//%2F/evil.example/x"])
+def test_a_link_from_elsewhere_leads_nowhere_else(backend: Backend, path: str) -> None:
+    """Two slashes at the beginning would make a host of what follows."""
+    found = ask(backend, f"http://127.0.0.1:8420{path}", LOCKED, sec_fetch_site="cross-site")
+    assert found.headers["refresh"] == "0;url=/evil.example/x"
+    found = ask(backend, f"http://127.0.0.1:8420{path}", LOCKED)
+    assert found.headers["location"] == "/login?next=/evil.example/x"
+
+
+def test_no_answer_leads_to_the_name_that_was_asked_for(backend: Backend) -> None:
+    found = ask(backend, "/login/", LOCKED, host="evil.example")
+    assert found.status_code == 404
+    assert "location" not in found.headers
+
+
 def test_the_page_and_its_files_need_no_token_but_hold_nothing(backend: Backend) -> None:
     assert ask(backend, "/static/index.html", LOCKED).status_code == 200
     assert ask(backend, "/healthz", LOCKED).status_code == 200
@@ -237,7 +252,8 @@ def test_what_is_nowhere(backend: Backend) -> None:
     for path in ("/api/v1/none", "/api/v2/topics", "/docs", "/redoc", "/openapi.json"):
         assert ask(backend, path).status_code == 404
     for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py",
-                 "/static//etc/passwd", "/static/.hidden", "/static/", "/static/%00"):  # fmt: skip
+                 "/static//etc/passwd", "/static/.hidden", "/static/", "/static/%00",
+                 "/static/" + "a" * 300, "/static/" + "a/" * 3_000):  # fmt: skip
         assert ask(backend, path).status_code == 404
 
 

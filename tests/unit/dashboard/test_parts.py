@@ -89,6 +89,16 @@ def test_only_files_below_the_folder(tmp_path: Path) -> None:
         assert files.get(name) is None, name
 
 
+def test_a_file_has_one_name(tmp_path: Path) -> None:
+    """Strangers reach these files: each other name of one would keep another copy of it."""
+    (tmp_path / "js").mkdir()
+    (tmp_path / "js" / "app.js").write_text("one")
+    files = Files(tmp_path)
+    assert files.get("js/app.js") is not None
+    for name in ("js//app.js", "js/./app.js", "./js/app.js", "js/app.js/", "js/" + "a" * 300):
+        assert files.get(name) is None, name
+
+
 def test_media_types() -> None:
     assert media_type("a/b.js") == "text/javascript; charset=utf-8"
     assert media_type("index.html") == "text/html; charset=utf-8"
