@@ -101,9 +101,9 @@ function facts(alert, why) {
   return [
     `${count(alert.negative)} of ${plural(alert.posts, "post")} in its window are negative`,
     `Between its beginning and its alert: ${plural(why.posts, "post")} by ${plural(why.authors, "author")}`,
-    `Rarity: ${rarity(alert)}`,
-    alert.peak_observed !== alert.observed && ["Worst: ", show(alert.peak_observed), " at ", when(alert.peak_ms)],
     `Of these, ${share(why.repost_share)} are reposts; the busiest author wrote ${share(why.top_author_share)}`,
+    alert.peak_observed !== alert.observed && ["Worst: ", show(alert.peak_observed), " at ", when(alert.peak_ms)],
+    `Rarity: ${rarity(alert)}`,
     why.cascade && `A cascade: ${why.cascade}`,
   ].filter(Boolean);
 }

@@ -1,13 +1,19 @@
 /* A topic in the overview. */
 
 import { classes, h } from "../dom.js";
-import { brief, count, plural, share } from "../format.js";
+import { brief, count, fineShare, plural, share } from "../format.js";
 import * as prefs from "../prefs.js";
 import { icon } from "./icons.js";
 import { change, scoreOf, shares, spark } from "./mood.js";
 
+/** Few cards keep the width of many. */
+const FEW = 3;
+
+export const cards = (app, rows) =>
+  h("ul", { class: classes("cards", rows.length < FEW && "few") }, rows.map((row) => card(app, row)));
+
 /** The card of one row of `/topics`. */
-export function card(app, row) {
+function card(app, row) {
   const { topic, window: figures } = row;
   return h("li", { class: classes("card", row.alert && `alerted ${row.alert.severity}`), key: topic },
     h("div", { class: "card-head" },
@@ -25,7 +31,7 @@ export function card(app, row) {
         figures.count === 1 ? " post" : " posts"),
       h("span", null, `${brief(figures.authors)} ${figures.authors === 1 ? "author" : "authors"}`),
       h("span", { title: "Share of voice: its posts among those of all topics" },
-        `${share(row.share_of_voice)} of voice`)));
+        `${(row.share_of_voice < 0.01 ? fineShare : share)(row.share_of_voice)} of voice`)));
 }
 
 /** How grave, and whether still open; the colour only repeats the word. */

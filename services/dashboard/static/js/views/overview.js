@@ -3,7 +3,7 @@
 import { Resource, address } from "../api.js";
 import { h } from "../dom.js";
 import { plural, when } from "../format.js";
-import { card, sizes } from "../parts/card.js";
+import { cards, sizes } from "../parts/card.js";
 import { segmented, select } from "../parts/controls.js";
 import { icon } from "../parts/icons.js";
 import { empty, failure, firstRun, loading, stale } from "../parts/notices.js";
@@ -168,7 +168,7 @@ class Overview {
     if (!rows.length || this.q) return null;
     return h("section", { key: "pins", "aria-labelledby": "pins-title" },
       h("h2", { class: "section-title", id: "pins-title" }, "Pinned"),
-      h("ul", { class: "cards" }, rows.map((row) => card(this.app, row))));
+      cards(this.app, rows));
   }
 
   #cards() {
@@ -184,7 +184,7 @@ class Overview {
     return h("section", { key: "cards", "aria-labelledby": "cards-title" },
       h("h2", { class: held.size ? "section-title" : "visually-hidden", id: "cards-title" },
         held.size ? "Other topics" : "Topics"),
-      h("ul", { class: "cards" }, rows.map((row) => card(this.app, row))),
+      cards(this.app, rows),
       this.#pages(page));
   }
 

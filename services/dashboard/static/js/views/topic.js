@@ -15,6 +15,10 @@ import { RANGES, resolutionFor, resolutionsFor } from "../windows.js";
 
 const POSTS = 100;
 const THROTTLE_MS = 1000;
+/** The server may answer with a series that it read up to a second ago: so we look once more. */
+const SETTLE_MS = 1050;
+/** Between looks at words, which cost more and change less. */
+const WORDS_MS = 5000;
 
 export const open = (app, route) => new Topic(app, route);
 
@@ -45,6 +49,7 @@ class Topic {
 
   moved({ query }) {
     this.query = query;
+    this.wordsMs = 0;
     this.elapsed = query.time === "replay";
   }
 
@@ -72,6 +77,7 @@ class Topic {
     for (const each of [this.detail, this.series, this.posts, this.phrases, detail, series]) each.close();
     this.alerts.close();
     clearTimeout(this.later);
+    clearTimeout(this.settling);
   }
 
   #askDetail(resource, namespace) {
@@ -86,14 +92,20 @@ class Topic {
     const within = { namespace: this.namespace, from, to };
     const resolution = this.#resolution();
     this.series.ask(address(["topics", this.topic, "series"], { ...within, resolution }));
-    this.posts.ask(address(["topics", this.topic, "posts"], { ...within, limit: POSTS }));
-    this.phrases.ask(address(["topics", this.topic, "phrases"], { ...within, from: this.#risingFrom() }));
+    this.#askWords(within);
     const other = this.compared && this.other.detail.data;
     const there = other && likewise(this.range, this.detail.data, other);
     if (!there) return;
     this.other.series.ask(address(["topics", this.topic, "series"], {
       namespace: this.compared, resolution, from: there.from, to: there.to,
     }));
+  }
+
+  #askWords(within) {
+    if (Date.now() - this.wordsMs < WORDS_MS) return;
+    this.wordsMs = Date.now();
+    this.posts.ask(address(["topics", this.topic, "posts"], { ...within, limit: POSTS }));
+    this.phrases.ask(address(["topics", this.topic, "phrases"], { ...within, from: this.#risingFrom() }));
   }
 
   /** Words rise against the time before; of a whole replay, its second half against the first. */
@@ -121,7 +133,10 @@ class Topic {
   heard(type, data) {
     const mine = type === "figures" ? data.more > 0 || data.topics.some((row) => row.topic === this.topic)
       : type === "alert" && data.alert.topic === this.topic;
-    if (!mine || this.later) return;
+    if (!mine) return;
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.start(), SETTLE_MS);
+    if (this.later) return;
     const wait = Math.max(0, this.askedMs + THROTTLE_MS - Date.now());
     this.later = setTimeout(() => {
       this.later = null;
