@@ -19,8 +19,9 @@ On a machine that is busy with other things set OMP_WAIT_POLICY=passive: threads
 that spin while they wait for each other made the text stage five times slower.
 
 `predictions.parquet` joins what was said of rows held out (test and validation
-parts of the folds, and tweets held back); `config.json`, `curves.json` say how. Figures are those of the
-folds; the final networks have seen every pair and have none of their own.
+parts of the folds, and tweets held back); `config.json`, `curves.json` say how.
+Figures are those of the folds; the final networks have seen every pair and have
+none of their own.
 """
 
 from __future__ import annotations
