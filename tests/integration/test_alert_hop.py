@@ -17,6 +17,7 @@ import pytest
 
 from services.alerts.books import Book, Books, dump
 from services.alerts.deliver import Deliveries, Timing
+from services.alerts.detector import Bank
 from services.alerts.detector_types import MINUTE_MS, Minute
 from services.alerts.follow import Wiring, nobody
 from services.alerts.hop import AlertHop, Options
@@ -74,6 +75,7 @@ def hop(
     store: Store,
     receivers: Mapping[str, Any] | None = None,
     told: tuple[str, ...] = (),
+    make_bank: Callable[[], Any] = Plain,
 ) -> AlertHop:
     """`told`: receivers that this process does not have."""
     given = receivers or {}
@@ -85,7 +87,7 @@ def hop(
         store,
         Options(lease_ms=300, poll_s=0.0),
         Books(Alerts(store), "live", None).rules,
-        Wiring(Alerts(store), make_bank=Plain, told=lambda _: told),
+        Wiring(Alerts(store), make_bank=make_bank, told=lambda _: told),
         telling,
         backoff=Backoff(0.01, 0.05),
     )
@@ -148,6 +150,18 @@ def test_a_new_process_every_few_minutes_is_as_one(
     close(store, NS, end, ended=True)
     judge(valkey, store)
     assert alike(raised(store)) == alike(expected)
+
+
+def test_the_detector_that_ships_goes_on_where_it_was(valkey: ValkeyServer, store: Store) -> None:
+    for namespace, every in (("whole", 420), ("broken", 83)):
+        end = fill(store, namespace, 420)
+        for until in range(START_MS, end + 1, every * MINUTE_MS):
+            close(store, namespace, until)
+            judge(valkey, store, make_bank=Bank)
+        close(store, namespace, end, ended=True)
+        judge(valkey, store, make_bank=Bank)
+    assert len(raised(store, "whole")) >= 10
+    assert alike(raised(store, "whole")) == alike(raised(store, "broken"))
 
 
 def test_repeated_into_the_same_namespace_it_raises_nothing_new(
@@ -304,7 +318,7 @@ def test_edited_rules_hold_from_then_on(valkey: ValkeyServer, store: Store) -> N
 class Told:
     """A receiver whose answers a test decides."""
 
-    resend_every_s = None
+    resend_every_s: float | None = None
 
     def __init__(self, name: str, *, repeats_are_dropped: bool = True) -> None:
         self.name, self.repeats_are_dropped = name, repeats_are_dropped
@@ -359,6 +373,25 @@ def test_an_event_claimed_by_a_dead_process(valkey: ValkeyServer, store: Store) 
     assert states(store, "plain") == {"uncertain": 1, "delivered": events - 1}
     assert len(receivers["careful"].keys) == events
     assert len(receivers["plain"].keys) == events - 1
+
+
+def test_a_receiver_that_forgets_is_told_again_of_what_is_open(
+    valkey: ValkeyServer, store: Store
+) -> None:
+    fill(store)
+    close(store, NS, START_MS + 12 * MINUTE_MS)
+    forgets = Told("forgets")
+    forgets.resend_every_s = 0.1
+    made = hop(valkey, store, {"forgets": forgets})
+    made.step()
+    made.run_dry()
+    deadline = time.monotonic() + 10
+    while max(Counter(forgets.keys).values(), default=0) < 3:
+        assert time.monotonic() < deadline
+        made.step(0.05)
+    made.close()
+    assert set(forgets.keys) == {f"{a.id}:{a.sequence}" for a in raised(store) if a.is_open}
+    assert states(store, "forgets") == {"delivered": len(set(forgets.keys))}
 
 
 def test_rules_say_who_is_told(valkey: ValkeyServer, store: Store) -> None:
