@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.alerts.detector_config import VOLUME
+from services.alerts.detector_config import SERIES
 from services.alerts.detector_kinds import KindConfig, Seen, Step, Watch
 from services.alerts.detector_state import Table
 
@@ -30,7 +30,7 @@ class Point(NamedTuple):
 class Series:
     """Feed it counts in order of time; each answer uses nothing of what comes later."""
 
-    def __init__(self, per_week: float = PER_WEEK, config: KindConfig = VOLUME) -> None:
+    def __init__(self, per_week: float = PER_WEEK, config: KindConfig = SERIES) -> None:
         self._per_week = per_week
         self._watch = Watch("series.", config)
         self._table = Table(self._watch.layout())

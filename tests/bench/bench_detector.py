@@ -39,7 +39,7 @@ RATES = (3 / 60, 12 / 60, 1.0, 10.0, 100.0, 3_000.0)
 SHARES = (0.1, 0.2, 0.3)
 SET = (0.05, 0.2, 1.0)
 """False alarms a week that are asked for."""
-LEARN_WEEKS, AFTER_MIN = 3, 6 * 1440
+LEARN_WEEKS, AFTER_MIN = 3, 4 * 1440
 REARM = 10.0
 DELAY_KIND = "negative_share"
 
@@ -110,7 +110,8 @@ class Outcome:
     rate: Array
     share: Array
     false: dict[str, Array]
-    """Per kind, false alarms a week `(set, topics)`."""
+    """Per kind, false alarms a week `(set, topics)`, learnt and while learning."""
+    learning: dict[str, Array]
     ours: Array
     best: Array
     """Posts from the onset to the alert, `(set, topics)`; NaN: open before, or never."""
@@ -140,8 +141,9 @@ def run(topics: int, weeks: float, world: World, seed: int = 11) -> Outcome:
 
     for _ in range(LEARN_WEEKS * MINUTES_A_WEEK):
         minute()
+    learning = {kind: alarms[kind].count / LEARN_WEEKS for kind in KINDS}
     for kind in KINDS:
-        alarms[kind].count[:] = 0
+        alarms[kind].count = np.zeros_like(alarms[kind].count)
     optimal.peaks.clear()
     for _ in range(int(weeks * MINUTES_A_WEEK)):
         minute()
@@ -162,7 +164,7 @@ def run(topics: int, weeks: float, world: World, seed: int = 11) -> Outcome:
     ours[before] = best[before | done_before] = np.nan
     after = 2 * share
     information = after * np.log(2) + (1 - after) * np.log((1 - after) / (1 - share))
-    return Outcome(rate, share, false, ours, best, limit / information)
+    return Outcome(rate, share, false, learning, ours, best, limit / information)
 
 
 def cost(topics: int = 10_000, steps: int = 20) -> dict[str, float]:
@@ -190,8 +192,11 @@ def cost(topics: int = 10_000, steps: int = 20) -> dict[str, float]:
 def figures(outcome: Outcome) -> dict[str, object]:
     """Means over topics: false alarms, delays and their ratio."""
     false = {
-        kind: {f"{rate:g}": round(float(found[row].mean()), 4) for row, rate in enumerate(SET)}
-        for kind, found in outcome.false.items()
+        f"{kind}{note}": {
+            f"{rate:g}": round(float(found[row].mean()), 4) for row, rate in enumerate(SET)
+        }
+        for note, per_kind in (("", outcome.false), (", first weeks", outcome.learning))
+        for kind, found in per_kind.items()
     }
     delays = []
     both = ~np.isnan(outcome.ours) & ~np.isnan(outcome.best)
@@ -255,11 +260,11 @@ def markdown(found: dict[str, dict[str, object]], spent: dict[str, float], size:
     return "\n".join(lines) + "\n"
 
 
-def main(topics: int = 504, weeks: float = 2.0) -> None:
+def main(topics: int = 1_008, weeks: float = 1.0) -> None:
     spent = cost()
     print(spent, flush=True)
     found = {"live": figures(run(topics, weeks, World()))}
-    size = f"{topics} topics, {weeks:g} calm weeks each: {topics * weeks:,.0f} topic-weeks"
+    size = f"{topics:,} topics, {weeks:g} calm week(s) each: {topics * weeks:,.0f} topic-weeks"
     RESULTS.mkdir(exist_ok=True)
     text = markdown(found, spent, size)
     (RESULTS / "detector.md").write_text(text, encoding="utf-8")

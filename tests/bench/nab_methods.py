@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from services.alerts.detector_config import VOLUME
+from services.alerts.detector_config import SERIES
 from services.alerts.detector_kinds import KindConfig, Seen, Step, Watch
 from services.alerts.detector_state import Table
 from tests.bench.nab_score import Labelled
@@ -32,7 +32,7 @@ class Method:
     """What the score must fall under, as a part of the threshold, before the next alert."""
 
 
-def sequential(config: KindConfig = VOLUME) -> Callable[[Labelled], Scores]:
+def sequential(config: KindConfig = SERIES) -> Callable[[Labelled], Scores]:
     """What ships: CUSUM evidence on a seasonal Gamma-Poisson baseline, calibrated by its peaks.
 
     Scores are weeks between false alarms.
@@ -57,7 +57,7 @@ def sequential(config: KindConfig = VOLUME) -> Callable[[Labelled], Scores]:
 
 def gamma_poisson(series: Labelled) -> Scores:
     """The same baseline and dispersion, but each pane for itself: -log10 of its upper tail."""
-    watch = Watch("series.", VOLUME)
+    watch = Watch("series.", SERIES)
     table = Table(watch.layout())
     table.append()
     scores = []
