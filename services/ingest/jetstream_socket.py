@@ -112,7 +112,7 @@ class JetstreamSocket:
         self._live.stop()
         if self._socket is not None:
             self._socket.close()
-        self._live.join(self._tuning.open_s + 5)
+        self._live.join()
 
     def _next_host(self) -> Ended:
         host = self._hosts[self._turn % len(self._hosts)]

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from services.ingest.gaps import Watch
 
+STOP_S = 3.0
+"""A worker has to stop within ten, flushing included."""
 Message = tuple[bytes, int]
 """What came, and the position to go on from once it is through."""
 
@@ -99,7 +101,8 @@ class Live:
         with self._changed:
             self._changed.notify_all()
 
-    def join(self, timeout_s: float) -> None:
+    def join(self, timeout_s: float = STOP_S) -> None:
+        """Wait for the session's end; what is under way then is left to itself."""
         self._thread.join(timeout_s)
 
     def _run(self) -> None:

@@ -122,7 +122,7 @@ class MastodonSocket:
         self._live.stop()
         if self._socket is not None:
             self._socket.close()
-        self._live.join(self._tuning.open_s + 5)
+        self._live.join()
         self._http.close()
 
     def _session(self) -> Ended:

@@ -121,7 +121,7 @@ class XSocket:
             self._stream.end("closed")
         if self._recheck is not None:
             self._recheck.close()
-        self._live.join(1.0)
+        self._live.join()
 
     # -- one session ------------------------------------------------------------
 
