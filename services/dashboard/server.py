@@ -15,6 +15,7 @@ import uvicorn
 
 from services.dashboard.app import Application, Options, create_app
 from services.dashboard.backend import Backend
+from services.dashboard.connection import Connection
 from services.errors import UsageError
 
 BACKLOG: Final = 512
@@ -49,6 +50,7 @@ class DashboardServer:
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 self._application.asgi,
+                http=Connection,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
