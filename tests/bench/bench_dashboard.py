@@ -5,11 +5,12 @@
 A real Valkey holds the panes of all topics (one in a hundred with a post each ten
 seconds, most with a hundred posts a day), `undertone dashboard` serves them,
 and another process reads: the overview in all its orders, and series from an
-hour to 30 days. Each reader has one connection. *Flat out* they ask again at
-once, so that their number alone decides the load; *steady* they ask once a
-second each, as pages do. Meanwhile 100 topics a second have a post. Then idle
-live connections (`/events`) are held open, with and without traffic. Server,
-readers, traffic and Valkey share the machine's processors. The last line is JSON.
+hour to 30 days. Each reader has one connection, and asks again a while after
+each answer: a second (as pages do), a tenth of one, or at once (then the
+number of readers alone decides how long each waits). Meanwhile 100 topics a
+second have a post. Then idle live connections (`/events`) are held open, with
+and without traffic. Server, readers, traffic and Valkey share the machine's
+processors. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tests.servers.valkey import ValkeyServer
 
 TRAFFIC = 100
 """Topics that have a post in a second."""
+PAUSES_S = (1.0, 0.1, 0.0)
 GOALS_MS = {"overview": 100, "series": 50}
 
 
@@ -143,6 +145,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--seconds", type=float, default=15.0)
     options = parser.parse_args()
+    busy = os.getloadavg()[0]
+    print(f"load average {busy:.1f}: what else ran here costs everything alike", flush=True)
     valkey = ValkeyServer().start()
     try:
         store = valkey.open()
@@ -154,7 +158,7 @@ def main() -> None:
         with dashboard(valkey.url) as (process, port):
             server = Server(valkey, process.pid, port, options.topics)
             reading(server, 2, 3, 0.0)  # the first look at all topics
-            read = [reading(server, options.readers, options.seconds, s) for s in (0.0, 1.0)]
+            read = [reading(server, options.readers, options.seconds, s) for s in PAUSES_S]
             held = [
                 idle(server, n, options.seconds, moving=moving)
                 for n, moving in ((0, False), (options.connections, False))
@@ -163,7 +167,7 @@ def main() -> None:
     finally:
         valkey.stop()
     line = {"bench": "dashboard", "topics": options.topics, "days": options.days}
-    print(json.dumps({**line, "cpus": os.cpu_count(), "reading": read, "idle": held}))
+    print(json.dumps({**line, "cpus": os.cpu_count(), "load": busy, "reading": read, "idle": held}))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
+from starlette.types import ASGIApp
 
 from services.dashboard.app import Options, create_app
 from services.dashboard.backend import Backend
@@ -25,15 +27,22 @@ def away() -> None:
     raise Unavailable("store", "nobody is there")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def backend() -> Iterator[Backend]:
     made = Backend(Store(Client(away)), live="live", clock_ms=lambda: 1_700_000_000_000)  # type: ignore[arg-type]
     yield made
     made.close()
 
 
+@lru_cache(1)
+def _open(backend: Backend) -> ASGIApp:
+    """Without a token an application remembers nothing of who asked."""
+    return create_app(backend, OPEN).asgi
+
+
 async def _send(backend: Backend, options: Options, times: int, *args: Any, **kwargs: Any) -> Any:
-    transport = httpx.ASGITransport(create_app(backend, options).asgi, raise_app_exceptions=False)
+    app = _open(backend) if options is OPEN else create_app(backend, options).asgi
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8420") as client:
         return [await client.request(*args, **kwargs) for _ in range(times)]
 
