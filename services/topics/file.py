@@ -58,6 +58,7 @@ def parse_topics(text: str, name: str) -> Topics:
     try:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
+        _check_keys(root)
         common = _rules(_under(root, "alerts"), DEFAULT, f"{name}:{{}}: alerts: ", mistakes)
         for key, value in _entries(root):
             line = key.start_mark.line + 1
@@ -101,6 +102,23 @@ def _entries(root: Any) -> Iterator[tuple[Any, Any]]:
         yield from value.value
 
 
+def _check_keys(root: Any) -> None:
+    """Every key is a single value: errors name it."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.ScalarNode) or node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+            continue
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise ValueError(f"line {key.start_mark.line + 1}: a name is a single value")
+            waiting.append(value)
+
+
 def _under(node: Any, name: str) -> Any:
     """What stands under a key of a mapping; None where there is none."""
     if not isinstance(node, yaml.MappingNode):
@@ -132,16 +150,28 @@ def _topic(
         raise ValueError("a name has up to 64 letters, digits, spaces and . & + ' - _")
     if name in seen:
         raise ValueError(f"this name stands in line {seen[name]} already")
-    given = loader.construct_object(value, deep=True)
-    if isinstance(value, yaml.ScalarNode):
-        given = {"query": None if value.tag.endswith(":null") else value.value}
-    if not isinstance(given, dict):
-        raise ValueError("expected a query, or a mapping with 'query' and options")
+    given = _given(loader, value)
     options = {**_options(given), "alerts": rules}
     topic = Topic(name, tree=parse(options["query"]), line=key.start_mark.line + 1, **options)
     if contradiction := never_true(topic):
         raise ValueError(f"no post can ever match: {contradiction}")
     return topic
+
+
+def _given(loader: yaml.SafeLoader, node: Any) -> dict[Any, Any]:
+    """Options as they stand there, each a single value: lists of lists by aliases would make a
+    few lines of a file more than any memory holds."""
+    if isinstance(node, yaml.ScalarNode):
+        return {"query": None if node.tag.endswith(":null") else node.value}
+    if not isinstance(node, yaml.MappingNode):
+        raise ValueError("expected a query, or a mapping with 'query' and options")
+    given: dict[Any, Any] = {}
+    for key, value in node.value:
+        if key.value != "alerts" and not isinstance(value, yaml.ScalarNode):
+            raise ValueError(f"{key.value[:64]}: expected a single value")
+        single = isinstance(value, yaml.ScalarNode)
+        given[key.value] = loader.construct_object(value) if single else None
+    return given
 
 
 def _options(given: dict[Any, Any]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def test_every_mistake_is_listed_with_file_line_topic_and_column() -> None:
         ("topics:\n  a: 'b\n", "topics.yaml:"),
         ("topics:\n  a: \x01\n", "not valid YAML"),
         ("topics: " + "[" * 5000, "nested too deeply"),
-        ("topics:\n  ? [a]\n  : b\n", "a name has"),
+        ("topics:\n  ? [a]\n  : b\n", "line 2: a name is a single value"),
     ],
 )
 def test_bad_files_are_refused(text: str, message: str) -> None:
@@ -203,3 +203,39 @@ def test_commands_print_what_matches_and_why(tmp_path: Path) -> None:
 
 def test_example_file_is_valid() -> None:
     assert len(load_topics(ROOT / "topics.example.yaml")) >= 3
+
+
+def doubled(first: str, other: str) -> str:
+    """A hundred million values in ten lines, by aliases of aliases."""
+    lines = [f"  t0: {first.format('&b0 [x, x]')}"]
+    for number in range(1, 28):
+        twice = f"&b{number} [*b{number - 1}, *b{number - 1}]"
+        lines.append(f"  t{number}: {other.format(twice)}")
+    return "\n".join(["topics:", *lines])
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        ("{{query: {}}}", "{{query: {}}}"),
+        ("{{query: a, text_only: {}}}", "{{query: a, text_only: {}}}"),
+        ("{{query: a, alerts: {}}}", "{{query: a, alerts: {}}}"),
+        ("{{? {} : a}}", "{{? {} : a}}"),
+        ("{{query: a, alerts: [{{? {} : a}}]}}", "{{query: a, alerts: [{{? {} : a}}]}}"),
+    ],
+)
+def test_aliases_of_aliases_are_never_spelt_out(first: str, other: str) -> None:
+    assert len(refused(doubled(first, other))) < 10_000
+
+
+def test_merged_keys_are_never_spelt_out() -> None:
+    lines = ["topics:", "  t0: &b0 {query: a}"]
+    lines += [f"  t{n}: &b{n} {{<<: [*b{n - 1}, *b{n - 1}]}}" for n in range(1, 28)]
+    assert "<<: expected a single value" in refused("\n".join(lines))
+
+
+def test_names_are_single_values() -> None:
+    assert refused("topics:\n  a: b\n  ? [a, b]\n  : c").endswith(
+        "line 3: a name is a single value"
+    )
