@@ -232,6 +232,21 @@ def test_answers_are_quoted_without_secrets_and_control_characters() -> None:
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"Cannot POST /services/T0/B0/secret-path",  # without the query that we add
+        rb'{"path": "\/services\/T0\/B0\/secret-path"}',
+        b"the token secret-path is unknown",
+    ],
+)
+def test_no_part_of_an_address_is_repeated(said: bytes) -> None:
+    with Hook(Answer(404, said)) as hook, pytest.raises(Rejected) as caught:
+        Discord(hook.url(), reach()).send(message())
+    assert PATH_SECRET not in str(caught.value)
+    assert "404" in str(caught.value)
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()

@@ -7,6 +7,7 @@ environment not used, and no more than 64 kB of an answer are read.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from time import monotonic
 from typing import Any, Final
+from urllib.parse import unquote
 
 import httpcore
 
@@ -25,6 +27,8 @@ from services.net import NotAllowed, Target, parse
 MAX_ANSWER: Final = 64 << 10
 SHOWN: Final = 200
 """Characters of an answer that an error repeats."""
+SHORTEST_SECRET: Final = 8
+"""Characters of a part of an address that may be what makes it secret."""
 LONGEST_WAIT_S: Final = 3600.0
 TEMPORARY: Final = frozenset({408, 425, 429})
 HINTS: Final = {
@@ -65,7 +69,8 @@ class Http:
             self._target = parse(url)
         except NotAllowed as error:
             raise UsageError(f"{receiver}: its address can't be used ({error.reason})") from None
-        self._secrets = [s for s in (self._target.path, url, *secrets) if len(s) > 1]
+        whole = [s for s in (url, self._target.path, *secrets) if len(s) > 1]
+        self._secrets = [*whole, *_parts(self._target.path)]
 
     @property
     def host(self) -> str:
@@ -159,6 +164,13 @@ def retry_after_s(headers: Mapping[str, str]) -> float:
         except (ValueError, TypeError):
             return 0.0
     return min(max(seconds, 0.0), LONGEST_WAIT_S) if seconds == seconds else 0.0
+
+
+def _parts(path: str) -> list[str]:
+    """What a server may repeat of an address without the rest: its long parts, as they stand
+    there and as they are meant."""
+    parts = re.split("[/?&=]", path)
+    return [p for p in {*parts, *map(unquote, parts)} if len(p) >= SHORTEST_SECRET]
 
 
 def _fields(headers: Mapping[str, str]) -> list[tuple[bytes | str, bytes | str]]:
