@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 from starlette.responses import RedirectResponse, Response
@@ -49,6 +48,8 @@ HEADERS: Final = tuple(
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN: Final = ("/login", "/static/", "/favicon.ico", "/healthz")
 """Answered without a token: nothing of the figures is in them."""
+MOST_SESSIONS: Final = 5
+"""Cookies of a request that are looked at."""
 READING: Final = frozenset({"GET", "HEAD"})
 
 
@@ -101,7 +102,7 @@ class Guard:
 
 def _locked(keeper: Keeper, scope: Scope, headers: dict[bytes, str]) -> Response | None:
     """None for who has the token; else the way to it."""
-    if keeper.knows_session(_cookie(headers.get(b"cookie", ""))):
+    if any(map(keeper.knows_session, _sessions(headers.get(b"cookie", "")))):
         return None
     scheme, _, token = headers.get(b"authorization", "").partition(" ")
     if scheme.lower() == "bearer":
@@ -165,9 +166,8 @@ def _host(header: str) -> str:
         return ""
 
 
-def _cookie(header: str) -> str:
-    try:
-        cookies: Any = SimpleCookie(header)
-    except CookieError:
-        return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""
+def _sessions(header: str) -> list[str]:
+    """The values of our cookie. Others may stand beside it in any form, and even another of its
+    name: every port of a host, and what is below and above its name, shares the cookies."""
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return [value for name, _, value in pairs if name == COOKIE][:MOST_SESSIONS]

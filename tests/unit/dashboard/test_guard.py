@@ -169,6 +169,16 @@ def test_a_browser_is_led_to_the_login_and_back(backend: Backend) -> None:
     assert ask(backend, "/", LOCKED, cookie=f"{COOKIE}=x{value}").status_code == 303
 
 
+@pytest.mark.parametrize("other", ['a={"x":1}', "a=b c", "x", 'a="b', "a,b=1", f"{COOKIE}=forged"])
+def test_cookies_of_others_lock_nobody_out(backend: Backend, other: str) -> None:
+    """Whatever else is served on this host shares its cookies with us."""
+    body = f"token={TOKEN}".replace(" ", "+").encode()
+    ours = post(backend, "/login", body, LOCKED).headers["set-cookie"].split(";")[0]
+    for cookie in (f"{other}; {ours}", f"{ours}; {other}"):
+        assert ask(backend, "/", LOCKED, cookie=cookie).status_code == 200
+    assert ask(backend, "/", LOCKED, cookie=other).status_code == 303
+
+
 def test_a_secure_address_has_a_secure_cookie(backend: Backend) -> None:
     options = Options(url="https://mood.example.com", token=TOKEN)
     body = f"token={TOKEN}".replace(" ", "+").encode()
