@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from html import escape
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse
 
 from services.dashboard.session import COOKIE, SESSION_S, Keeper
 
 LONGEST_FORM: Final = 4_096
+FORM_S: Final = 10.0
+"""The whole form is here within so many seconds."""
 PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
@@ -76,12 +80,16 @@ def _let_in(there: str, session: str, *, secure: bool) -> Response:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The form's fields; nothing of a body that is too long for it."""
+    """The form's fields; nothing of a body that is too long for it, or takes too long."""
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_FORM:
-            return {}
+    try:
+        async with asyncio.timeout(FORM_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LONGEST_FORM:
+                    return {}
+    except (TimeoutError, ClientDisconnect):
+        return {}
     fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
     return {name: values[-1] for name, values in fields.items()}
 

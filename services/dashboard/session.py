@@ -10,6 +10,7 @@ import hmac
 from collections import deque
 from collections.abc import Callable
 from hashlib import sha256
+from ipaddress import IPv6Address, IPv6Network
 from typing import Final
 
 from services.errors import UsageError
@@ -37,7 +38,7 @@ class Keeper:
     def try_token(self, token: str, who: str) -> int | None:
         """None where it is right, 0 where it is wrong; above 0, seconds for which the address
         `who` is not listened to."""
-        now_s = self._clock_ms() // 1000
+        now_s, who = self._clock_ms() // 1000, _network(who)
         wrong = self._wrong.get(who, deque())
         while wrong and wrong[0] <= now_s - GUESSES_S:
             wrong.popleft()
@@ -68,3 +69,14 @@ class Keeper:
 
     def _digest(self, issued: str) -> str:
         return hmac.new(self._token, f"session {issued}".encode(), sha256).hexdigest()
+
+
+def _network(who: str) -> str:
+    """Of an IPv6 address its first half: who has one has all that share it."""
+    try:
+        address = IPv6Address(who)
+    except ValueError:
+        return who
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((int(address) >> 64 << 64, 64)))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.dashboard import connection
+from services.dashboard import connection, login
 from services.dashboard.app import Options
 from services.dashboard.backend import Backend
 from services.dashboard.server import Address, DashboardServer
@@ -28,7 +28,7 @@ def away() -> None:
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[DashboardServer]:
     monkeypatch.setattr(connection, "HEAD_S", HEAD_S)
     backend = Backend(Store(Client(away)), live="live", clock_ms=lambda: 0)  # type: ignore[arg-type]
-    made = DashboardServer(backend, Address("127.0.0.1", 0), Options())
+    made = DashboardServer(backend, Address("127.0.0.1", 0), Options(token="a long enough token"))
     yield made
     made.close()
 
@@ -103,3 +103,13 @@ def test_a_head_has_an_end(server: DashboardServer) -> None:
     with connect(server) as line:
         line.sendall(b"GET /healthz HTTP/1.1\r\nX-Long: " + b"y" * 70_000)
         assert line.recv(65_536).startswith(b"HTTP/1.1 400")
+
+
+def test_a_form_that_never_comes_is_not_awaited(
+    server: DashboardServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "FORM_S", HEAD_S)
+    head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\ntoken="
+    with connect(server) as line:
+        line.sendall(head)
+        assert line.recv(65_536).startswith(b"HTTP/1.1 401")

@@ -48,6 +48,16 @@ def test_guesses_are_slowed_down_by_address(keeper: Keeper, clock: Clock) -> Non
     assert keeper.try_token(TOKEN, "them") is None
 
 
+def test_guesses_from_one_network_count_together(keeper: Keeper) -> None:
+    """Whoever has an IPv6 address has 2^64 of them, and an IPv4 address by its other name."""
+    for number in range(GUESSES):
+        assert keeper.try_token("no", f"2001:db8:1:2::{number:x}") == 0
+        assert keeper.try_token("no", "::ffff:192.0.2.7") == 0
+    assert keeper.try_token(TOKEN, "2001:db8:1:2:ffff::1") == GUESSES_S
+    assert keeper.try_token(TOKEN, "192.0.2.7") == GUESSES_S
+    assert keeper.try_token(TOKEN, "2001:db8:1:3::1") is None
+
+
 def test_memory_of_guesses_is_bounded(keeper: Keeper) -> None:
     for number in range(30_000):
         keeper.try_token("no", str(number))
