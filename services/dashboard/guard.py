@@ -4,12 +4,16 @@ Without a token the server listens on this machine alone. A page of a stranger
 could still reach it through a name that turns into 127.0.0.1 (DNS rebinding),
 so the Host header must be one of ours. With a token, every request but those
 for the login page needs it: the browser of a stranger's page never sends it.
+Where `dashboard_url` says that we are for this machine alone, as in containers,
+names that the world's DNS may hold are refused all the same: the token is
+then often the one that everybody has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -61,13 +65,19 @@ class Door:
     """Empty: any name (a token is asked for instead)."""
     keeper: Keeper | None
 
+    def is_ours(self, name: str) -> bool:
+        """Whether a stranger's page can't have made a browser use this name."""
+        if not self.hosts or name in self.hosts:
+            return True
+        return self.keeper is not None and bool(name) and ("." not in name or _is_address(name))
+
 
 def door(host: str, url: str, keeper: Keeper | None) -> Door:
     """For a server bound to `host`, known to people as `url` (may be empty)."""
-    if keeper is not None:
+    public = (urlsplit(url).hostname or "").lower()
+    if keeper is not None and public not in LOOPBACK:
         return Door(frozenset(), keeper)
-    public = urlsplit(url).hostname or ""
-    return Door(LOOPBACK | {host.strip("[]").lower()} | ({public.lower()} - {""}), None)
+    return Door(LOOPBACK | {host.strip("[]").lower()} | ({public} - {""}), keeper)
 
 
 class Guard:
@@ -89,7 +99,7 @@ class Guard:
 
     def _refusal(self, scope: Scope, headers: dict[bytes, str]) -> Response | None:
         path, method = scope["path"], scope["method"]
-        if self._door.hosts and _host(headers.get(b"host", "")) not in self._door.hosts:
+        if not self._door.is_ours(_host(headers.get(b"host", ""))):
             return problem(
                 421, "this name is not one of ours: use http://localhost, or set dashboard_url"
             )
@@ -164,6 +174,14 @@ def _host(header: str) -> str:
         return (urlsplit(f"//{header}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _sessions(header: str) -> list[str]:

@@ -128,3 +128,14 @@ def test_the_dashboards_token_is_long_enough_and_grafanas_too() -> None:
     assert default is not None
     assert len(default[1]) >= SHORTEST_TOKEN
     assert SERVICES["grafana"]["environment"]["DASHBOARD_TOKEN"] == token
+
+
+def test_strangers_pages_reach_nothing_by_names_of_their_own() -> None:
+    """Passwords and tokens have defaults here, so a name that turns into 127.0.0.1 must not do."""
+    grafana = SERVICES["grafana"]["environment"]
+    assert grafana["GF_SERVER_ENFORCE_DOMAIN"] == "true"
+    assert grafana["GF_SERVER_DOMAIN"] == "${GRAFANA_DOMAIN:-localhost}"
+    url = SERVICES["dashboard"]["environment"]["UNDERTONE_DASHBOARD_URL"]
+    assert url == "${UNDERTONE_DASHBOARD_URL:-http://localhost:8420}"
+    for service in SERVICES.values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))

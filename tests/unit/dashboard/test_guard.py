@@ -93,6 +93,21 @@ def test_the_public_name_is_ours(backend: Backend) -> None:
     assert ask(backend, "/healthz", options, host="other.example.com").status_code == 421
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost:8420", 200), ("dashboard:8420", 200), ("172.18.0.5:8420", 200),
+     ("[fd00::5]:8420", 200), ("evil.example:8420", 421), ("1.2.3.4.evil.example", 421)],
+)  # fmt: skip
+def test_with_a_token_that_all_may_know(backend: Backend, host: str, status: int) -> None:
+    """In containers the token has a default, and is for this machine: no page of a stranger gets
+    in by a name of its own, other containers and probes do."""
+    options = Options(host="0.0.0.0", url="http://localhost:8420", token=TOKEN)
+    found = ask(
+        backend, "/api/v1/openapi.json", options, host=host, authorization=f"Bearer {TOKEN}"
+    )
+    assert found.status_code == status
+
+
 # -- headers ----------------------------------------------------------------------
 
 
