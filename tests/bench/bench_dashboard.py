@@ -86,6 +86,8 @@ def reading(server: Server, readers: int, seconds: float, pause_s: float) -> dic
         figures |= {f"{kind}_{name}_ms": round(1000 * s, 1) for name, s in at.items()}
         figures[f"{kind}_met"] = figures[f"{kind}_p99_ms"] < GOALS_MS[kind]
     figures["cores"] = {name: round(s / seconds, 2) for name, s in spent.items()}
+    requests = sum(map(len, timings.values()))
+    figures["processor_ms_per_request"] = round(1000 * spent["dashboard"] / requests, 2)
     print(figures, flush=True)
     return figures
 
