@@ -237,7 +237,8 @@ def markdown(found: dict[str, dict[str, object]], spent: dict[str, float], size:
     lines += [
         "The optimal test knows each minute's share before and after and sees the same minutes;",
         "a minute of 3,000 posts is the least that either can need. *Per post* is its need without",
-        "minutes and without restlessness.",
+        "minutes and without restlessness. *Missed*: not seen within four days, where the optimal",
+        "test saw it; means are over topics where both did.",
         "",
         "| world | posts a minute | false alarms a week | detector | optimal | ratio | per post "
         "| missed |",
