@@ -29,6 +29,9 @@ class Wish:
     limit: int = 50
 
 
+MOST_SHARED: Final = 100
+"""Rows of a page that is kept for others, of about 1 kB each: hundreds of pages are, and one
+reader alone can ask for as many."""
 Key = Callable[[Row], float | None]
 _KEYS: Final[Mapping[str, Key]] = {
     "count": lambda row: row.count,
@@ -42,6 +45,8 @@ _encode = msgspec.json.Encoder().encode
 
 def page(snapshot: Snapshot, wish: Wish) -> Body:
     """The page as JSON, the same bytes for all who ask the same of the same snapshot."""
+    if wish.limit > MOST_SHARED:
+        return _page(snapshot, wish)
     return snapshot.remember(("page", wish), lambda: _page(snapshot, wish))
 
 

@@ -122,3 +122,12 @@ def test_cells_that_a_spreadsheet_would_run(start: str) -> None:
 def test_an_empty_row_is_known() -> None:
     assert row("quiet", 0).is_empty is False  # the window before had a post
     assert row("busy", 1).is_empty is False
+
+
+def test_large_pages_are_not_kept() -> None:
+    """One reader who asks for them at every offset would fill the memory."""
+    of = snapshot(*(row(f"t{number}", number) for number in range(3)))
+    for offset in range(50):
+        overview.page(of, Wish(limit=500, offset=offset))
+    assert len(of.memory) == 1  # the rows in their order
+    assert overview.page(of, Wish()) is overview.page(of, Wish())
