@@ -31,7 +31,7 @@ class DashboardSettings(BaseSettings):
     dashboard_url: str = Field(
         "",
         examples=["https://undertone.example.com"],
-        pattern=r"^(https?://[^/\s]+/?)?$",
+        pattern=r"^(https?://[^/\s@]+/?)?$",
         description="The address by which people reach it, for links in alerts; unset: "
         "http://host:port.",
     )

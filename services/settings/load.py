@@ -101,6 +101,10 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
+_USER: Final = re.compile(r"(?<=//).*@", re.DOTALL)
+"""Name and password in an address."""
+
+
 def _explain(error: Any, places: list[tuple[dict[str, Any], str]]) -> str:
     """One line for one of pydantic's errors; the value is left out where it may be a secret."""
     message = str(error["msg"]).removeprefix("Value error, ")
@@ -109,5 +113,5 @@ def _explain(error: Any, places: list[tuple[dict[str, Any], str]]) -> str:
     name = str(error["loc"][0])
     place = next((p for values, p in reversed(places) if name in values), "default")
     secret = name in SECRETS or "password" in message
-    found = "" if secret else f", found {error['input']!r}"
+    found = "" if secret else f", found {_USER.sub('…@', repr(error['input']))}"
     return f"{name} (from {place}): {message[:1].lower()}{message[1:]}{found}"

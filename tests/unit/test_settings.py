@@ -73,6 +73,17 @@ def test_service_links_of_kubernetes_are_no_mistakes(monkeypatch: pytest.MonkeyP
     load_settings()
 
 
+@pytest.mark.parametrize(
+    "name", ["STORE_URL", "CLASSIFIER_URL", "STREAMS_URL", "GRAFANA_URL", "DASHBOARD_URL"]
+)
+@pytest.mark.parametrize("scheme", ["https", "postgres"])
+def test_passwords_in_addresses_are_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, scheme: str
+) -> None:
+    monkeypatch.setenv(f"UNDERTONE_{name}", f"{scheme}://somebody:secret@word@example.com/x")
+    assert "secret" not in refused()
+
+
 def test_every_mistake_is_listed_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("undertone.toml").write_text("partitions = 0\n")
     monkeypatch.setenv("UNDERTONE_BATCH_SIZE", "many")
