@@ -18,7 +18,8 @@ from services.dashboard.backend import Backend
 from services.dashboard.connection import Connection
 from services.errors import UsageError
 
-BACKLOG: Final = 512
+BACKLOG: Final = 256
+"""Connections that wait to be accepted: all of them are, at once, before any is judged."""
 NEXT_PORTS: Final = 50
 """Ports that are tried where the first is taken."""
 KEEP_ALIVE_S: Final = 75
@@ -51,6 +52,7 @@ class DashboardServer:
             uvicorn.Config(
                 self._application.asgi,
                 http=Connection,
+                backlog=BACKLOG,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
