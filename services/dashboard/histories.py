@@ -22,8 +22,8 @@ AUTHORS_BACK_MS: Final = 26 * schema.HOUR_MS
 """Authors by the hour are kept so long."""
 
 
-KEPT_S: Final = 1.0
-"""A series that several readers look at is read once a second."""
+KEPT_S: Final = 0.5
+"""A series that several readers look at is read twice a second: a pane shows within two."""
 MOST_KEPT: Final = 300
 """Series; about 50 kB each."""
 

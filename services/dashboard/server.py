@@ -25,6 +25,10 @@ NEXT_PORTS: Final = 50
 KEEP_ALIVE_S: Final = 75
 CLOSE_S: Final = 0.5
 """Requests that are under way may take so long once we close."""
+LEFT_BEHIND_S: Final = 5.0
+"""After so long the server's thread, a daemon, is left to the end of the process."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,10 @@ class DashboardServer:
     def close(self) -> None:
         """End live connections, answer what is under way, stop. Within a second."""
         self._uvicorn.should_exit = True
-        self._thread.join()
+        self._thread.join(LEFT_BEHIND_S)
+        if self._thread.is_alive():
+            log.warning("the dashboard did not end within %s s and is left behind", LEFT_BEHIND_S)
+            return
         self._socket.close()
         self._backend.close()
 

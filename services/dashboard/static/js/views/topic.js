@@ -15,8 +15,8 @@ import { RANGES, resolutionFor, resolutionsFor } from "../windows.js";
 
 const POSTS = 100;
 const THROTTLE_MS = 1000;
-/** The server may answer with a series that it read up to a second ago: so we look once more. */
-const SETTLE_MS = 1050;
+/** The server may answer with a series that it read half a second ago: so we look once more. */
+const SETTLE_MS = 550;
 /** Between looks at words, which cost more and change less. */
 const WORDS_MS = 5000;
 
