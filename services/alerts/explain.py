@@ -70,7 +70,8 @@ class Explainer:
         """Why, from what was posted in [start_ms, end_ms)."""
         evidence = self._gather(namespace, alert.topic, start_ms, end_ms)
         link = moment_link(self._dashboard_url, namespace, alert.topic, start_ms, end_ms)
-        return explain(evidence, alert, self._own_words(alert.topic), link)
+        why = explain(evidence, alert, self._own_words(alert.topic), link)
+        return msgspec.structs.replace(why, until_ms=end_ms)
 
     def _gather(self, namespace: str, topic: str, start_ms: int, end_ms: int) -> Evidence:
         reader = self._reader

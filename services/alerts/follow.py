@@ -190,8 +190,9 @@ class Follower:
             self._bank.hold(topic, topic in self._engine.open_topics())
 
     def _explained(self, change: Change, end_ms: int) -> Change:
-        """Why, as far as the store has it now: at the opening, and where it worsens."""
-        if change.event is None or change.event == RESOLVED or not change.streamed:
+        """Why, as far as the store has it now: at the opening, where it worsens, and when it has
+        lasted twice as long: an alert that opens on a dozen posts has few words yet."""
+        if not (_is_news(change) or _doubled(change.alert, end_ms)):
             return change
         alert = change.alert
         why = self._wiring.explain(self._namespace, alert, alert.onset_ms, end_ms)
@@ -284,3 +285,13 @@ class Follower:
             alert = outgoing.event.alert
             if outgoing.event.kind != RESOLVED:
                 metrics.ALERTS_RAISED.labels(alert.rule, alert.severity).inc()
+
+
+def _is_news(change: Change) -> bool:
+    return change.streamed and change.event not in (None, RESOLVED)
+
+
+def _doubled(alert: Alert, end_ms: int) -> bool:
+    """Whether it is open and has lasted twice as long as when it was explained."""
+    explained_ms = alert.explanation.until_ms - alert.onset_ms
+    return alert.is_open and 0 < 2 * explained_ms <= end_ms - alert.onset_ms

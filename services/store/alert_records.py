@@ -32,7 +32,7 @@ class RisingPhrase(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """Why an alert opened, as of its last change."""
+    """Why an alert opened: at its opening, and anew when it worsens or has lasted twice as long."""
 
     authors: int = 0
     posts: int = 0
@@ -45,6 +45,8 @@ class Explanation(msgspec.Struct, frozen=True):
     top_posts: tuple[PostRef, ...] = ()
     """Those that weigh most, first."""
     link: str = ""
+    until_ms: int = 0
+    """Looked at from the onset to here."""
 
 
 class Alert(msgspec.Struct, frozen=True):

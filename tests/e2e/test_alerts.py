@@ -143,5 +143,7 @@ def test_the_sample_opens_one_alert_where_the_mood_turns(tmp_path: Path) -> None
     why = alert["explanation"]
     assert why["posts"] >= 10
     assert why["authors"] >= 8
+    assert why["until_ms"] > alert["opened_ms"], "explained anew as it went on"
+    assert why["phrases"][0]["text"] == "#PennivaneDown"
     assert all(post["label"] == 0 for post in why["top_posts"])
     assert png.read_bytes().startswith(b"\x89PNG")

@@ -21,6 +21,8 @@ class ExplanationItem(Model):
     """Posts that weigh most; one that was deleted since, or is older than words are kept, is
     missing here."""
     link: str
+    until_ms: int
+    """Looked at from the onset to here: anew when it worsens or has lasted twice as long."""
 
 
 class AlertItem(Model):

@@ -100,7 +100,7 @@ function facts(alert, why) {
   const { show } = kindOf(alert);
   return [
     `${count(alert.negative)} of ${plural(alert.posts, "post")} in its window are negative`,
-    `Between its beginning and its alert: ${plural(why.posts, "post")} by ${plural(why.authors, "author")}`,
+    ["From its beginning to ", when(why.until_ms), `: ${plural(why.posts, "post")} by ${plural(why.authors, "author")}`],
     `Of these, ${share(why.repost_share)} are reposts; the busiest author wrote ${share(why.top_author_share)}`,
     alert.peak_observed !== alert.observed && ["Worst: ", show(alert.peak_observed), " at ", when(alert.peak_ms)],
     `Rarity: ${rarity(alert)}`,
