@@ -21,8 +21,8 @@ from services.store.glance import Glance, Window, glances, looks_back_ms, nothin
 T = TypeVar("T")
 
 REMEMBERED: Final = 500
-CHUNK: Final = 250
-"""Topics in a round trip: some milliseconds in which other threads of ours wait."""
+CHUNK: Final = 16
+"""Topics in a round trip: some milliseconds in which others wait, here and for the store."""
 AT_MOST: Final = 1_000
 """Topics that one tick looks at."""
 IN_TURN: Final = 100
