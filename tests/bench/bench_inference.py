@@ -223,8 +223,8 @@ def main() -> None:
     print(machine(), f"batch {CHOSEN.batch}, wait {CHOSEN.wait_ms} ms, in flight", CHOSEN.in_flight)
     server = KafkaServer().start()
     try:
-        here, ratio_here = embedded(count)
         there, ratio_there = distributed(server, count)
+        here, ratio_here = embedded(count)
         found = here | there
         ratios = {"embedded / plain loop": ratio_here, "hop / ceiling": ratio_there}
         lines = report(found, ratios)
