@@ -83,11 +83,13 @@ class Backend:
     def state(self, name: str | None) -> State:
         """The namespace of that name. Without one: live, or the newest replay where live has
         nothing yet. `Refused` (404) where it does not exist."""
-        known = self._known()
         if name is not None:
-            for namespace in known:
-                if namespace.name == name:
-                    return self._state_of(namespace)
+            # One that is new is not among those of a moment ago: a replay shows its page at once.
+            for look in (self._known, self.reader.namespaces):
+                known = look()
+                for namespace in known:
+                    if namespace.name == name:
+                        return self._state_of(namespace)
             names = ", ".join(n.name for n in known) or "none yet"
             raise not_found(f"there is no namespace {name[:100]!r}; there are: {names}")
         states = self.namespaces()

@@ -170,7 +170,7 @@ def test_shortcuts_and_focus_after_a_live_update(visit: Visit, feed: Feed) -> No
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.type") == "search"
+    expect(page.locator("input[type=search]")).to_be_focused()
     page.keyboard.type("bra")
     feed.add("Brand", 1)
     expect(page.locator(".card-foot data")).to_have_text("3", timeout=3_000)

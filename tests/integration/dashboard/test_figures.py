@@ -17,7 +17,7 @@ from services.aggregation.commands import rolling_command
 from services.dashboard import schemas
 from services.store import schema
 from services.store.glance import WINDOWS, glances, looks_back_ms, nothing, rolled
-from services.store.reader import LIVE, Pane, Reader, Sums
+from services.store.reader import LIVE, REPLAY, Pane, Reader, Sums
 from services.store.schema import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.integration.dashboard.harness import NS, Site, serving
 from tests.scores import START_MS, mark, scored
@@ -154,6 +154,13 @@ def test_without_a_namespace_live_is_shown_or_else_the_newest_replay(site: Site)
     feed(site)
     names = [schemas.NamespaceItem.model_validate(n).name for n in site.json("namespaces")]
     assert names == [LIVE, NS]
+
+
+def test_a_namespace_is_found_as_soon_as_it_is_there(site: Site) -> None:
+    """A replay prints the address of its page at once, and somebody opens it."""
+    site.json("namespaces")
+    site.store.add_namespace("just-begun", REPLAY, 1)
+    assert site.json("topics?namespace=just-begun")["namespace"] == "just-begun"
 
 
 RESOLUTIONS: list[tuple[str, str, Callable[[Pane], int]]] = [
