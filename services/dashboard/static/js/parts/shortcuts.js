@@ -27,7 +27,7 @@ export function listen(app) {
   document.addEventListener("keydown", (event) => {
     if (!prefs.get("keys") && event.key !== "?") return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest?.("input, select, textarea, dialog")) return;
+    if (event.target.closest?.("input, select, textarea, dialog[open]")) return;
     const found = [...(app.view?.keys ?? []), ...KEYS].find(([key]) => key === event.key);
     if (!found) return;
     event.preventDefault();
