@@ -5,33 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
 from services.alerts.detector_types import MINUTE_MS
+from services.store.source_status import decode
 
 GONE_MS: Final = 3_600_000
 """A source that has not come back for so long is taken as gone for good: the others are judged
 by what they bring."""
-
-
-class Gap(msgspec.Struct, frozen=True):
-    """Half-open, in ms of event time."""
-
-    from_ms: int
-    to_ms: int
-    filled: bool
-
-
-class Status(msgspec.Struct, frozen=True):
-    """What is needed of what a live source says of itself (services/ingest/gaps.py)."""
-
-    connected: bool
-    since_ms: int
-    last_event_ms: int
-    gaps: tuple[Gap, ...]
-
-
-_status = msgspec.json.Decoder(Status).decode
 
 
 class Gaps:
@@ -40,7 +19,7 @@ class Gaps:
     def __init__(self, statuses: Iterable[bytes] = ()) -> None:
         """`statuses`: the JSON that each source wrote."""
         self._windows: list[tuple[int, int]] = []
-        for status in map(_status, statuses):
+        for status in map(decode, statuses):
             self._windows += [(g.from_ms, g.to_ms) for g in status.gaps if not g.filled]
             if not status.connected and status.last_event_ms:
                 away = min(status.last_event_ms, status.since_ms or status.last_event_ms)

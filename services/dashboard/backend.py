@@ -14,11 +14,11 @@ from typing import Final, ParamSpec, TypeVar
 
 from services.dashboard.problems import not_found
 from services.dashboard.recent import Recent
-from services.dashboard.sources import Status, decode
 from services.errors import Unavailable
 from services.store import schema, sources
 from services.store.alerts import Alert, Alerts
 from services.store.reader import LIVE, Namespace, Reader, Watermark
+from services.store.source_status import Status, decode
 from services.store.store import Store
 
 P = ParamSpec("P")
@@ -84,18 +84,20 @@ class Backend:
         """The namespace of that name. Without one: live, or the newest replay where live has
         nothing yet. `Refused` (404) where it does not exist."""
         if name is not None:
-            # One that is new is not among those of a moment ago: a replay shows its page at once.
-            for look in (self._known, self.reader.namespaces):
-                known = look()
-                for namespace in known:
-                    if namespace.name == name:
-                        return self._state_of(namespace)
-            names = ", ".join(n.name for n in known) or "none yet"
-            raise not_found(f"there is no namespace {name[:100]!r}; there are: {names}")
+            return self._state_of(self._named(name))
         states = self.namespaces()
         if not states:
             raise not_found("nothing was counted yet: start undertone replay or undertone run")
         return next((s for s in states if s.topics), states[0])
+
+    def _named(self, name: str) -> Namespace:
+        # One that is new is not among those of a moment ago: a replay shows its page at once.
+        for look in (self._known, self.reader.namespaces):
+            known = {namespace.name: namespace for namespace in look()}
+            if name in known:
+                return known[name]
+        names = ", ".join(known) or "none yet"
+        raise not_found(f"there is no namespace {name[:100]!r}; there are: {names}")
 
     def _known(self) -> list[Namespace]:
         return self._recent.get("namespaces", STATE_S, self.reader.namespaces)

@@ -14,9 +14,9 @@ from services.dashboard.backend import Backend
 from services.dashboard.figures import namespace_item
 from services.dashboard.parameters import LATEST_MS, Namespace
 from services.dashboard.quality import Qualities
-from services.dashboard.sources import Status
 from services.dashboard.watch import Watches
 from services.errors import Unavailable
+from services.store.source_status import Status
 from services.store.vitals import Process, Vitals
 
 

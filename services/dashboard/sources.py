@@ -3,37 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
-import msgspec
-
-
-class Gap(msgspec.Struct, frozen=True):
-    """Half-open, in milliseconds of event time."""
-
-    from_ms: int
-    to_ms: int
-    cause: str
-    filled: bool
-
-
-class Status(msgspec.Struct, frozen=True):
-    """As `services.ingest.gaps.Status` writes it."""
-
-    source: str
-    connected: bool
-    since_ms: int
-    host: str
-    cause: str
-    last_event_ms: int
-    lag_ms: int
-    events: int
-    reconnects: int
-    lost_ms: int
-    gaps: tuple[Gap, ...]
-
-
-decode = msgspec.json.Decoder(Status).decode
+from services.store.source_status import Status
 
 
 def gaps(statuses: Iterable[Status], start_ms: int, stop_ms: int) -> list[dict[str, Any]]:
@@ -55,5 +28,5 @@ def gaps(statuses: Iterable[Status], start_ms: int, stop_ms: int) -> list[dict[s
 
 def items(statuses: Iterable[Status]) -> list[dict[str, Any]]:
     """`schemas.SourceItem`."""
-    names = [name for name in Status.__struct_fields__ if name != "gaps"]
+    names = [field.name for field in fields(Status) if field.name != "gaps"]
     return [{name: getattr(status, name) for name in names} for status in statuses]

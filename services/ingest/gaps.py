@@ -11,48 +11,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-
-import msgspec
+from dataclasses import dataclass, field
 
 from services import metrics
+from services.store.source_status import Gap, Status
 
 ClockMs = Callable[[], int]
 KEPT = 100
 """Gaps that a status carries, newest last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Half-open, in milliseconds of event time."""
-
-    from_ms: int
-    to_ms: int
-    cause: str
-    filled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A source at one moment. Times are milliseconds since 1970, 0 where there is none yet."""
-
-    source: str
-    connected: bool
-    since_ms: int
-    """When it connected, or when the connection ended."""
-    host: str
-    cause: str
-    """Why it is not connected."""
-    last_event_ms: int
-    lag_ms: int
-    """From the newest event's own time to its arrival."""
-    events: int
-    reconnects: int
-    lost_ms: int
-    gaps: tuple[Gap, ...]
-
-    def to_json(self) -> bytes:
-        return msgspec.json.encode(asdict(self))
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """What live sources keep in the store: their status, and whose posts went by.
 
-    ut:{live}:sources              hash    source -> status as JSON (services.ingest.gaps)
+    ut:{live}:sources              hash    source -> status as JSON (`source_status.py`)
     ut:{live}:account:<account>    set     posts of the account that matched, 3 days
     ut:{live}:spend                hash    "x:2026-11" -> posts read in that month
     ut:{live}:original:<id>        string  a post that matched, for its reposts, a day
