@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from services.cli.common import Namespace, Topics, pipeline, settings_of
+from services.cli.common import (
+    Archives,
+    Columns,
+    Format,
+    Media,
+    Namespace,
+    Topics,
+    pipeline,
+    settings_of,
+)
 
 alerts = typer.Typer(no_args_is_help=True, help="Alerts that were raised; a test of who is told.")
 
@@ -87,10 +96,7 @@ def alerts_test(context: typer.Context) -> None:
 
 def backtest(
     context: typer.Context,
-    archives: Annotated[
-        list[Path],
-        typer.Argument(help="Files or folders, plain, .gz, .bz2, .zst or .tar; `-`: stdin."),
-    ],
+    archives: Archives,
     topics: Topics = None,
     compare: Annotated[
         Path | None,
@@ -99,15 +105,9 @@ def backtest(
     png: Annotated[
         Path | None, typer.Option(help="Draw the topics with their alerts.", show_default=False)
     ] = None,
-    media: Annotated[
-        Path | None, typer.Option(help="Folder of the posts' pictures.", show_default=False)
-    ] = None,
-    format: Annotated[
-        str, typer.Option(help="The archive's format. Default: what its content says.")
-    ] = "",
-    columns: Annotated[
-        str, typer.Option(help="For tables: text=body,created_at=date,image=file,...")
-    ] = "",
+    media: Media = None,
+    format: Format = "",
+    columns: Columns = "",
     notify: Annotated[
         bool, typer.Option("--notify", help="Tell the receivers, as if it happened now.")
     ] = False,

@@ -20,6 +20,15 @@ Topics = Annotated[
     Path | None,
     typer.Option("--topics", help="The topics file: what is monitored.", show_default=False),
 ]
+Archives = Annotated[
+    list[Path],
+    typer.Argument(help="Files or folders, plain, .gz, .bz2, .zst or .tar; `-`: stdin."),
+]
+Media = Annotated[
+    Path | None, typer.Option(help="Folder of the posts' pictures.", show_default=False)
+]
+Format = Annotated[str, typer.Option(help="The archive's format. Default: what its content says.")]
+Columns = Annotated[str, typer.Option(help="For tables: text=body,created_at=date,image=file,...")]
 Namespace = Annotated[
     str | None,
     typer.Option(help="Whose figures: `live`, or a replay's namespace.", show_default=False),

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.common import Topics, pipeline, settings_of, stop_on_signal
+from services.cli.common import (
+    Archives,
+    Columns,
+    Format,
+    Media,
+    Topics,
+    pipeline,
+    settings_of,
+    stop_on_signal,
+)
 from services.cli.dashboard import Along, NoDashboard, Open, Stay, say, serve_along, show
 from services.errors import BadRecord, UsageError
 
@@ -28,20 +37,11 @@ def register(app: typer.Typer) -> None:
 
 def replay(
     context: typer.Context,
-    archives: Annotated[
-        list[Path],
-        typer.Argument(help="Files or folders, plain, .gz, .bz2, .zst or .tar; `-`: stdin."),
-    ],
+    archives: Archives,
     topics: Topics = None,
-    media: Annotated[
-        Path | None, typer.Option(help="Folder of the posts' pictures.", show_default=False)
-    ] = None,
-    format: Annotated[
-        str, typer.Option(help="The archive's format. Default: what its content says.")
-    ] = "",
-    columns: Annotated[
-        str, typer.Option(help="For tables: text=body,created_at=date,image=file,...")
-    ] = "",
+    media: Media = None,
+    format: Format = "",
+    columns: Columns = "",
     speed: Annotated[str, typer.Option(help="`max`, or how many times real time.")] = "max",
     start: Annotated[
         str | None, typer.Option("--from", help="First time, ISO 8601.", show_default=False)
