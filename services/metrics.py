@@ -17,7 +17,7 @@ RECORDS_WRITTEN = Counter("undertone_records_written_total", "Records written", 
 DEAD_LETTERS = Counter("undertone_dead_letters_total", "Records refused", ["stage", "reason"])
 RETRIES = Counter("undertone_retries_total", "Retries of an unavailable neighbour", ["neighbour"])
 HEALTHY = Gauge("undertone_healthy", "1 while the worker makes progress, else 0", ["stage"])
-IN_FLIGHT = Gauge("undertone_batches_in_flight", "Batches submitted and not yet done", ["stage"])
+IN_FLIGHT = Gauge("undertone_batches_in_flight", "Batches submitted and not yet written", ["stage"])
 BATCH_RECORDS = Histogram(
     "undertone_batch_records",
     "Records in a batch",

@@ -1,11 +1,11 @@
-"""Batches on their way through the stage: handed over, and written in poll order."""
+"""Batches on their way through the stage: done in any order, written in poll order."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import wait
+from concurrent.futures import FIRST_COMPLETED, wait
 
 from services import metrics
 from services.errors import BadRecord, Rewound
@@ -18,6 +18,10 @@ from services.stream.port import Stage
 from services.stream.writer import Writer
 
 log = logging.getLogger(__name__)
+
+WINDOW = 3
+"""Times `max_in_flight`: batches handed over and not written. Those that are done wait for one
+that is not, and meanwhile the stage has work."""
 
 
 class Flight:
@@ -48,8 +52,9 @@ class Flight:
 
     @property
     def full(self) -> bool:
-        """Whether the stage takes no more before something is written."""
-        return len(self._pending) >= self._stage.max_in_flight
+        """Whether the stage takes no more before something is done, or written."""
+        most = self._stage.max_in_flight
+        return len(self._pending) >= WINDOW * most or self._undone() >= most
 
     def submit(self) -> bool:
         """Hand over what failed before, and what is kept, as far as the stage takes it."""
@@ -65,10 +70,11 @@ class Flight:
         self._hand_over(batch)
         return True
 
-    def await_oldest(self, timeout_s: float) -> None:
-        """Until its result is there, for so long at most."""
-        if self._pending and self._pending[0].future is not None and timeout_s > 0:
-            wait([self._pending[0].future], timeout_s)
+    def await_one(self, timeout_s: float) -> None:
+        """Until one more is done, for so long at most."""
+        running = [b.future for b in self._pending if b.future and not b.future.done()]
+        if running and timeout_s > 0:
+            wait(running, timeout_s, FIRST_COMPLETED)
 
     def write_done(self) -> bool:
         """Write the results of what is done, in poll order; whether there was any."""
@@ -89,6 +95,9 @@ class Flight:
             if batch.future is not None:
                 batch.future.cancel()
         self._pending.clear()
+
+    def _undone(self) -> int:
+        return sum(not (batch.future and batch.future.done()) for batch in self._pending)
 
     def _hand_over(self, batch: Batch) -> None:
         batch.future = self._attempts.make("submit", self._stage.submit, batch.records)

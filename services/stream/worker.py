@@ -157,7 +157,7 @@ class Worker:
         deadline = self._clock() + (self._limits.drain_s if timeout_s is None else timeout_s)
         try:
             while self._flight and self._clock() < deadline:
-                self._flight.await_oldest(min(POLL_EVERY_S, deadline - self._clock()))
+                self._flight.await_one(min(POLL_EVERY_S, deadline - self._clock()))
                 self._poll_paused(0.0)
                 self._flight.submit()
                 self._flight.write_done()
@@ -178,7 +178,7 @@ class Worker:
                 continue
             if not self.busy:
                 return
-            self._flight.await_oldest(POLL_EVERY_S)
+            self._flight.await_one(POLL_EVERY_S)
             self._committed_s = -self._limits.commit_interval_s
 
     def close(self) -> None:
@@ -198,7 +198,7 @@ class Worker:
     def _poll(self, timeout_s: float) -> int:
         """Gather records up to a batch; how many came."""
         if self._flight.full:
-            self._flight.await_oldest(min(timeout_s, POLL_EVERY_S))
+            self._flight.await_one(min(timeout_s, POLL_EVERY_S))
         if not self._wants_records():
             soon = self._clock() - self._intake.polled_s < POLL_EVERY_S
             return 0 if soon and self._flight else self._poll_paused(min(timeout_s, POLL_EVERY_S))

@@ -218,7 +218,7 @@ def main() -> None:
     if options.gpu:
         sys.exit(gpu.run(options, DATA, RESULTS))
     quick = options.quick
-    count = 400 if quick else 800
+    count = 400 if quick else 2_400
     RESULTS.mkdir(exist_ok=True)
     print(machine(), f"batch {CHOSEN.batch}, wait {CHOSEN.wait_ms} ms, in flight", CHOSEN.in_flight)
     server = KafkaServer().start()

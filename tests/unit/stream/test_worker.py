@@ -11,6 +11,7 @@ from services.errors import Rewound, Unavailable
 from services.stream import dead_letters
 from services.stream.attempts import Backoff
 from services.stream.breaker import Breaker, TooManyBad
+from services.stream.flight import WINDOW
 from services.stream.memory import MemoryConsumer, MemoryStreams
 from services.stream.port import Output, Record, Result
 from services.stream.worker import Limits, Worker
@@ -118,6 +119,25 @@ def test_a_full_stage_takes_no_more() -> None:
         rig.clock.now += 0.2
         rig.worker.step()
     assert len(stage.open) == 2
+
+
+def test_what_waits_behind_a_slow_batch_keeps_no_place() -> None:
+    """The stage has work while the oldest batch is not done; but only so much is kept waiting."""
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, limits={"batch_size": 1})
+    letters = "abcdefghijkl"
+    rig.put(*letters)
+    for _ in letters:
+        rig.worker.step()
+        rig.worker.step()
+        if len(stage.open) > 1:
+            stage.finish(-1)  # never the oldest
+    assert len(stage.of("submit")) == WINDOW * 2
+    assert rig.texts() == []
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.texts() == list(letters[: WINDOW * 2])
+    assert rig.committed() == {0: WINDOW * 2}
 
 
 def test_no_room_downstream_no_polling() -> None:
