@@ -31,6 +31,7 @@ import matplotlib as mpl
 
 from services.inference.local import LocalClassifier
 from services.inference.triton import TritonClassifier
+from services.settings.model import Settings
 from tests.bench import gpu
 from tests.bench import inference_load as load
 from tests.bench.inference_load import Figure, Setting
@@ -41,7 +42,9 @@ from tests.servers.triton import ARTIFACTS, Triton
 mpl.use("agg")
 RESULTS = Path(__file__).parent / "results"
 DATA = Path(__file__).parents[3] / "shared" / "data"
-CHOSEN = Setting(batch=32, wait_ms=20, in_flight=4)
+DEFAULT = {name: field.default for name, field in Settings.model_fields.items()}
+CHOSEN = Setting(DEFAULT["batch_size"], DEFAULT["batch_wait_ms"], DEFAULT["in_flight"])
+"""What `undertone infer` runs with unless it is told otherwise."""
 SWEEP = [Setting(b, w, f) for b in (8, 32, 64) for w in (0, 50) for f in (1, 4)]
 ROUNDS = 7
 SWEEP_BATCHES = 12
