@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.store import Store
 from tests.servers.kafka import KafkaServer
 from tests.servers.kafka import ServerMissing as KafkaMissing
 from tests.servers.triton import Triton, TritonMissing
@@ -82,3 +83,11 @@ def valkey(_valkey: ValkeyServer) -> ValkeyServer:
     store.client.call("FLUSHALL")
     store.close()
     return _valkey
+
+
+@pytest.fixture
+def store(valkey: ValkeyServer) -> Iterator[Store]:
+    """A store on the shared Valkey, emptied for this test."""
+    opened = valkey.open()
+    yield opened
+    opened.close()

@@ -1,7 +1,7 @@
 """Streams on Apache Kafka.
 
 What it relies on, each proven against a real broker in tests/contract and
-tests/integration/test_streams_kafka.py:
+tests/integration/test_streams_kafka*.py:
 - the assignment changes only within `poll`, and the rebalance listener, which
   runs on the library's IO thread, does nothing but note what happened;
 - with cooperative-sticky, what stays with a member stays fetched and paused;

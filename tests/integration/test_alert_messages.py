@@ -22,7 +22,7 @@ from services.store import Reader, Store
 from services.store.alerts import Alert, AlertEvent
 from services.store.posts import KeptPost
 from services.topics.parser import parse
-from tests.integration.test_aggregation import NS, Bench
+from tests.integration.aggregation_bench import NS, Bench
 from tests.scores import START_MS, mark, scored
 from tests.servers.valkey import ValkeyServer
 from tests.simulators.hostile import picture

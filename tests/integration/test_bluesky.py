@@ -19,8 +19,8 @@ from services.ingest.source import Brought
 from services.records import REPOST, Deletion, Post
 from services.topics import parse_topics
 from tests.simulators.jetstream import FAULTS, JetstreamServer, Log, delete, generate, takedown
+from tests.unit.ingest_live.live_bench import FakeIndex
 from tests.unit.ingest_live.test_bluesky_events import FakeMemory
-from tests.unit.ingest_live.test_live_source import FakeIndex
 
 pytestmark = pytest.mark.integration
 

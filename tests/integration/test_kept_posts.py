@@ -16,7 +16,7 @@ from services.records import AnyRecord, Deletion, Scored
 from services.store import Reader, Store, schema
 from services.store.posts import KeptPost, document
 from services.store.schema import DAY_MS, HOUR_MS, MINUTE_MS
-from tests.integration.test_aggregation import NS, Bench
+from tests.integration.aggregation_bench import NS, Bench
 from tests.scores import START_MS, mark, scored
 from tests.servers.valkey import ValkeyServer
 

@@ -16,7 +16,7 @@ from services.ingest.mastodon_events import Events
 from services.ingest.mastodon_socket import PAGE, MastodonSocket, Tuning
 from services.ingest.removals import Removals
 from tests.simulators.mastodon import MastodonServer, status
-from tests.unit.ingest_live.test_live_source import FakeIndex
+from tests.unit.ingest_live.live_bench import FakeIndex
 
 pytestmark = pytest.mark.integration
 

@@ -17,7 +17,7 @@ from services.store.posts import document, read
 from services.stream.port import Output
 from tests.e2e.precomputed import Precomputed
 from tests.e2e.product import START_MS, write_archive
-from tests.integration.test_aggregation import Bench
+from tests.integration.aggregation_bench import Bench
 from tests.scores import scored
 from tests.servers.kafka import KafkaServer
 from tests.servers.valkey import ValkeyServer

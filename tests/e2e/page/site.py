@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -159,12 +159,3 @@ class Feed:
         judged = alerts.judged(self.namespace).evaluated_ms
         alerts.commit(self.namespace, token, judged, Decided(at, at, [alert]))
         return alert
-
-
-def soon(true: Callable[[], Any], within_s: float = 5.0) -> float:
-    """Wait until it holds; how long that took."""
-    begun = time.monotonic()
-    while not true():
-        assert time.monotonic() - begun < within_s, "it does not come about"
-        time.sleep(0.02)
-    return time.monotonic() - begun

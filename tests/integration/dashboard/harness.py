@@ -18,7 +18,7 @@ from services.dashboard.backend import Backend
 from services.dashboard.server import Address, DashboardServer
 from services.store.reader import LIVE, REPLAY
 from services.store.store import Store
-from tests.integration.test_aggregation import Bench
+from tests.integration.aggregation_bench import Bench
 from tests.scores import START_MS
 
 NS = "replay-1"

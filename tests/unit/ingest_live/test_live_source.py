@@ -1,4 +1,4 @@
-"""A live source: order, cursor, pictures in threads, removals, what is bad, what repeats."""
+"""A live source: order, cursor, pictures in threads, what is bad, what repeats."""
 
 from __future__ import annotations
 
@@ -8,129 +8,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from services.errors import BadRecord, Unavailable, UndertoneError
-from services.ingest.bluesky import account_of
-from services.ingest.draft import Draft, Gone, Media, Parsed, Refused
+from services.errors import Unavailable, UndertoneError
+from services.ingest.draft import Refused
 from services.ingest.fetch_limits import Fetched
-from services.ingest.gaps import Watch
-from services.ingest.live import Message
-from services.ingest.live_source import LiveSource, Wiring, place
-from services.ingest.removals import Removals
+from services.ingest.live_source import place
 from services.ingest.source import Brought
-from services.records import REPOST, Deletion, Post
-from services.topics import parse_topics
-
-NOW_MS = 1_800_000_000_000
-TOPICS = parse_topics("topics:\n  acme: {query: acme, text_only: true}\n", "test")
-
-
-class FakeSocket:
-    """Hands out what a test puts there, a batch per take."""
-
-    host = "host-a"
-
-    def __init__(self) -> None:
-        self.batches: list[list[Message]] = []
-        self.closed = False
-
-    def put(self, *messages: str, position: int) -> None:
-        self.batches.append([(message.encode(), position) for message in messages])
-
-    def take(self, most: int, timeout_s: float) -> list[Message]:
-        return self.batches.pop(0) if self.batches else []
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class FakeIndex:
-    def __init__(self) -> None:
-        self.held: dict[str, list[str]] = {}
-        self.down = False
-
-    def note(self, entries: Sequence[tuple[str, str]]) -> None:  # type: ignore[override]
-        if self.down:
-            raise Unavailable("store", "gone")
-        for account, entry in entries:
-            self.held.setdefault(account, []).append(entry)
-
-    def entries(self, account: str) -> Sequence[str]:
-        return self.held.get(account, [])
-
-
-def draft(ident: str, text: str = "acme", url: str = "", ms: int | None = NOW_MS) -> Draft:
-    media = (Media(url),) if url else ()
-    return Draft(f"p:{ident}", "p", ms, text, media=media)
-
-
-def parse(message: bytes) -> list[Parsed]:
-    """`a` is a post, `-a` its removal, `a=http…` a post with a picture, `!` is bad."""
-    text = message.decode()
-    if text.startswith("!"):
-        raise BadRecord("malformed_json", text)
-    if text.startswith("-"):
-        return [Gone(f"p:{text[1:]}", NOW_MS)]
-    if text.startswith("?"):
-        return [draft(text, "nothing of interest")]
-    if text.startswith("future"):
-        return [draft(text, ms=NOW_MS + 600_000)]
-    ident, _, url = text.partition("=")
-    return [draft(ident, url=url)]
-
-
-class FakeReader:
-    """Parses as above, and remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.prepared: list[bytes] = []
-        self.kept: list[str] = []
-        self.gone: list[str] = []
-        self.down = False
-
-    def prepare(self, messages: Sequence[bytes]) -> None:
-        if self.down:
-            raise Unavailable("store", "gone")
-        self.prepared += messages
-
-    def parse(self, message: bytes) -> list[Parsed]:
-        return parse(message)
-
-    def keep(self, drafts: Sequence[Draft], gone: Sequence[str]) -> None:
-        self.kept += [draft.id for draft in drafts]
-        self.gone += gone
-
-
-class Bench:
-    """A source with everything fake around it."""
-
-    def __init__(self, cursor: bytes | None = None, **wiring: object) -> None:
-        self.socket, self.index, self.reader = FakeSocket(), FakeIndex(), FakeReader()
-        self.published: list[bytes] = []
-        self.now_ms = NOW_MS
-        options: dict[str, object] = {
-            "removals": Removals(self.index, account_of),
-            "publish": self.published.append,
-        }
-        wired = Wiring("live", lambda: TOPICS, lambda: self.now_ms, **(options | wiring))  # type: ignore[arg-type]
-        watch = Watch("fake", lambda: self.now_ms)
-        self.source = LiveSource("fake", self.socket, self.reader, watch, wired, cursor)
-
-    def read(self, most: int = 100) -> list[Brought]:
-        return list(self.source.read(most))
-
-
-def names(brought: Sequence[Brought]) -> list[str]:
-    """`+id`, `-id` or `!reason` of each."""
-    found = []
-    for item in brought:
-        match item:
-            case Post():
-                found.append(f"+{item.id[2:]}")
-            case Deletion():
-                found.append(f"-{item.id[2:]}")
-            case Refused():
-                found.append(f"!{item.reason}")
-    return found
+from services.records import Post
+from tests.unit.ingest_live.live_bench import NOW_MS, Bench, names
 
 
 def test_what_matches_comes_out_in_order_with_its_topics() -> None:
@@ -283,25 +167,3 @@ def test_status_is_told_every_other_second_and_a_deaf_store_is_no_reason_to_stop
         raise Unavailable("store", "gone")
 
     assert Bench(publish=deaf).read() == []
-
-
-def post(ident: str, kind: str = "post", original: str = "") -> Post:
-    return Post(ident, "live", "p", 0, 0, "", (), kind=kind, original_id=original)
-
-
-def test_removals_reach_what_was_passed_on_and_only_that() -> None:
-    removals = Removals(FakeIndex(), account_of)
-    removals.note(
-        [
-            post("p:ann/1"),
-            post("p:ann/2"),
-            post("p:bob/repost/1", REPOST, "p:ann/1"),
-            post("p:bob/2"),
-        ]
-    )
-    assert removals.ids(Gone("p:ann/1")) == ["p:ann/1", "p:bob/repost/1"]
-    assert removals.ids(Gone("p:ann")) == ["p:ann/1", "p:ann/2", "p:bob/repost/1"]
-    assert removals.ids(Gone("p:bob")) == ["p:bob/repost/1", "p:bob/2"]
-    assert removals.ids(Gone("p:bob/repost/1")) == ["p:bob/repost/1"]
-    assert removals.ids(Gone("p:eve")) == []
-    assert removals.ids(Gone("p:ann/3")) == []
