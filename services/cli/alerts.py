@@ -10,25 +10,34 @@ import typer
 from rich.console import Console
 
 from services.cli.common import (
+    ALERTS,
     Archives,
     Columns,
     Format,
     Media,
     Namespace,
     Topics,
+    examples,
     pipeline,
     settings_of,
 )
 
 alerts = typer.Typer(no_args_is_help=True, help="Alerts that were raised; a test of who is told.")
+LIST_EXAMPLES = examples(
+    "undertone alerts list --open",
+    "undertone alerts list coffee --namespace demo --json",
+)
+BACKTEST_EXAMPLES = examples(
+    "undertone backtest posts.jsonl.gz --topics topics.yaml --compare stricter.yaml --png out.png",
+)
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(alerts, name="alerts")
-    app.command("backtest")(backtest)
+    app.add_typer(alerts, name="alerts", rich_help_panel=ALERTS)
+    app.command("backtest", rich_help_panel=ALERTS, epilog=BACKTEST_EXAMPLES)(backtest)
 
 
-@alerts.command("list")
+@alerts.command("list", epilog=LIST_EXAMPLES)
 def alerts_list(
     context: typer.Context,
     topic: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -12,27 +13,36 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from services.cli import alerts, dashboard, detect, grafana, hops, keep, look
-from services.cli.common import State
+from services.cli import alerts, dashboard, detect, distributed, grafana, hops, keep, look
+from services.cli.common import State, examples
 from services.errors import Unavailable, UsageError
+
+EPILOG = (
+    examples(
+        "undertone replay deploy/sample/posts.jsonl.gz --media deploy/sample/media \\\n"
+        "      --topics deploy/sample/topics.yaml --stay --open",
+        "undertone run --source bluesky --topics topics.example.yaml",
+    )
+    + "\n\nSettings: undertone.toml or UNDERTONE_* variables; undertone.example.toml has all."
+)
 
 app = typer.Typer(
     name="undertone",
     help="Rolling sentiment of the image-bearing posts people write about brands and events.",
-    epilog="Start with: undertone replay ARCHIVE --topics topics.yaml. "
-    "Settings: undertone.toml or UNDERTONE_* variables; undertone.example.toml shows all.",
+    epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-hops.register(app)
-alerts.register(app)
-look.register(app)
-dashboard.register(app)
-grafana.register(app)
-detect.register(app)
-keep.register(app)
+for part in (hops, look, dashboard, alerts, detect, keep, grafana, distributed):
+    part.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"undertone {version('undertone')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -46,6 +56,9 @@ def options(
         ),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the hops do.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     _log(verbose)
     context.obj = State(config)

@@ -10,15 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from types import FrameType, ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+from rich.markup import escape
 
 from services.settings import Settings, load_settings
 
+SENTIMENT: Final = "Sentiment"
+ALERTS: Final = "Alerts"
+UPKEEP: Final = "Set up and look after"
+KAFKA: Final = "On Kafka: a process per hop"
+"""The parts of `undertone --help`, in the order of their first commands."""
+
 Topics = Annotated[
     Path | None,
-    typer.Option("--topics", help="The topics file: what is monitored.", show_default=False),
+    typer.Option(
+        "--topics",
+        help="The topics file: what is monitored. Default: topics.yaml here.",
+        show_default=False,
+    ),
 ]
 Archives = Annotated[
     list[Path],
@@ -27,12 +38,31 @@ Archives = Annotated[
 Media = Annotated[
     Path | None, typer.Option(help="Folder of the posts' pictures.", show_default=False)
 ]
-Format = Annotated[str, typer.Option(help="The archive's format. Default: what its content says.")]
-Columns = Annotated[str, typer.Option(help="For tables: text=body,created_at=date,image=file,...")]
+Format = Annotated[
+    str,
+    typer.Option(
+        help="twitter_v1, twitter_v2, jetstream, mastodon, csv, jsonl or parquet. "
+        "Default: what the content says."
+    ),
+]
+Columns = Annotated[
+    str,
+    typer.Option(
+        help="Which column of a table is what: text=body,created_at=date,image=file; also id, "
+        "author, author_name, lang, alt, url, kind. Default: by the usual names."
+    ),
+]
 Namespace = Annotated[
     str | None,
-    typer.Option(help="Whose figures: `live`, or a replay's namespace.", show_default=False),
+    typer.Option(
+        help="Whose figures: a replay's namespace. Default: live ones.", show_default=False
+    ),
 ]
+
+
+def examples(*commands: str) -> str:
+    """What stands at the end of a command's help: how one would type it."""
+    return escape("\n".join(("Examples:", *(f"$ {command}" for command in commands))))
 
 
 @dataclass(frozen=True, slots=True)

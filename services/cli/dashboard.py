@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.common import settings_of, stop_on_signal
+from services.cli.common import SENTIMENT, examples, settings_of, stop_on_signal
 
 if TYPE_CHECKING:
     from services.settings import Settings
@@ -27,9 +27,14 @@ Open = Annotated[
     bool, typer.Option("--open", help="Open the dashboard in a browser (on a terminal).")
 ]
 
+EXAMPLES = examples(
+    "undertone dashboard --open",
+    "UNDERTONE_DASHBOARD_TOKEN_FILE=token undertone dashboard --host 0.0.0.0",
+)
+
 
 def register(app: typer.Typer) -> None:
-    app.command("dashboard")(dashboard)
+    app.command("dashboard", rich_help_panel=SENTIMENT, epilog=EXAMPLES)(dashboard)
 
 
 def dashboard(

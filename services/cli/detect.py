@@ -8,9 +8,13 @@ from typing import Annotated
 
 import typer
 
+from services.cli.common import ALERTS, examples
+
+EXAMPLES = examples("undertone detect counts.csv > judged.csv")
+
 
 def register(app: typer.Typer) -> None:
-    app.command("detect")(detect)
+    app.command("detect", rich_help_panel=ALERTS, epilog=EXAMPLES)(detect)
 
 
 def detect(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from services.cli.common import Namespace, pipeline, settings_of
+from services.cli.common import UPKEEP, Namespace, pipeline, settings_of
 from services.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ MARKED = 100
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(grafana, name="grafana")
+    app.add_typer(grafana, name="grafana", rich_help_panel=UPKEEP)
 
 
 @grafana.command("provision")

@@ -1,19 +1,21 @@
-"""Commands that run hops: everything in one process, or each hop in its own."""
+"""Commands that run all hops in one process: over an archive, or over live posts."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from services.cli.common import (
+    SENTIMENT,
     Archives,
     Columns,
     Format,
     Media,
     Topics,
+    examples,
     pipeline,
     settings_of,
     stop_on_signal,
@@ -21,18 +23,21 @@ from services.cli.common import (
 from services.cli.dashboard import Along, NoDashboard, Open, Stay, say, serve_along, show
 from services.errors import BadRecord, UsageError
 
-if TYPE_CHECKING:
-    from services.settings import Settings
-    from services.stream.worker import Worker
+REPLAY_EXAMPLES = examples(
+    "undertone replay posts.jsonl.gz --media pictures/ --topics topics.yaml",
+    "undertone replay posts.csv --columns text=body,created_at=date,image=file",
+    "undertone replay dump/ --from 2026-03-17T12:00Z --to 2026-03-17T18:00Z --speed 60",
+    "zcat posts.jsonl.gz | undertone replay - --namespace tuesday --report figures.json",
+)
+RUN_EXAMPLES = examples(
+    "undertone run --source bluesky --topics topics.yaml",
+    "undertone run --source bluesky --source mastodon --window 1h --open",
+)
 
 
 def register(app: typer.Typer) -> None:
-    app.command("replay")(replay)
-    app.command("run")(run)
-    app.command("ingest")(ingest)
-    app.command("infer")(infer)
-    app.command("aggregate")(aggregate)
-    app.command("alert")(alert)
+    app.command("replay", rich_help_panel=SENTIMENT, epilog=REPLAY_EXAMPLES)(replay)
+    app.command("run", rich_help_panel=SENTIMENT, epilog=RUN_EXAMPLES)(run)
 
 
 def replay(
@@ -42,12 +47,16 @@ def replay(
     media: Media = None,
     format: Format = "",
     columns: Columns = "",
-    speed: Annotated[str, typer.Option(help="`max`, or how many times real time.")] = "max",
+    speed: Annotated[
+        str, typer.Option(help="`max`, or so many times real time: 1, 60, ...")
+    ] = "max",
     start: Annotated[
-        str | None, typer.Option("--from", help="First time, ISO 8601.", show_default=False)
+        str | None,
+        typer.Option("--from", help="First time, like 2026-03-17T12:00Z.", show_default=False),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", help="Time to stop before.", show_default=False)
+        str | None,
+        typer.Option("--to", help="Time to stop before, likewise.", show_default=False),
     ] = None,
     namespace: Annotated[
         str | None,
@@ -144,81 +153,3 @@ def run(
                 show(url)
         table = stack.enter_context(LiveTable(settings.namespace, window))
         live.run(settings, source, settings.topics_file, stop, table.update)
-
-
-def ingest(
-    context: typer.Context,
-    source: Annotated[str, typer.Option(help="bluesky (needs no account), mastodon or x.")],
-    topics: Topics = None,
-) -> None:
-    """Run the ingest hop: posts of one live source to Kafka. Archives: undertone replay."""
-    from services import live
-
-    settings = settings_of(context, topics_file=topics)
-    _needs_kafka(settings, "ingest")
-    with stop_on_signal() as stop:
-        live.ingest(settings, source, settings.topics_file, stop)
-
-
-def infer(context: typer.Context) -> None:
-    """Run the inference hop: posts from Kafka to the networks, scores to Kafka.
-
-    Start as many as you like: they share the partitions out among themselves.
-    """
-    settings = settings_of(context)
-    _needs_kafka(settings, "infer")
-    with ExitStack() as stack:
-        streams = stack.enter_context(closing(pipeline().make_streams(settings)))
-        classifier = stack.enter_context(closing(pipeline().make_classifier(settings)))
-        _run(settings, pipeline().inference_worker(settings, streams, classifier), "infer")
-
-
-def aggregate(context: typer.Context) -> None:
-    """Run the aggregation hop: scores from Kafka to rolling sentiment in the store.
-
-    Start as many as you like: they share the partitions out among themselves.
-    """
-    settings = settings_of(context)
-    _needs_kafka(settings, "aggregate")
-    with ExitStack() as stack:
-        streams = stack.enter_context(closing(pipeline().make_streams(settings)))
-        store = stack.enter_context(closing(pipeline().make_store(settings)))
-        _run(settings, pipeline().aggregation_worker(settings, streams, store), "aggregate")
-
-
-def alert(context: typer.Context, topics: Topics = None) -> None:
-    """Run the alert hop: closed minutes from the store to alerts, and to whoever is to be told.
-
-    One is enough; a second stands by, and takes over where the first one ends.
-    """
-    from services.alerting import alert_hop
-    from services.health import serve_health
-    from services.topics import TopicsFile
-
-    settings = settings_of(context, topics_file=topics)
-    _needs_kafka(settings, "alert")
-    with ExitStack() as stack:
-        streams = stack.enter_context(closing(pipeline().make_streams(settings)))
-        store = stack.enter_context(closing(pipeline().make_store(settings)))
-        current = TopicsFile(settings.topics_file).current
-        hop = alert_hop(settings, streams, store, current)
-        stop = stack.enter_context(stop_on_signal())
-        serve_health(settings, stack, hop.health, "alert")
-        hop.run(stop)
-
-
-def _needs_kafka(settings: Settings, command: str) -> None:
-    if pipeline().is_embedded(settings):
-        raise UsageError(
-            f"{command} runs one hop and needs streams that other processes reach: set "
-            "UNDERTONE_STREAMS_URL=kafka://host:port (one process with all hops: undertone run)"
-        )
-
-
-def _run(settings: Settings, worker: Worker, command: str) -> None:
-    """Until a signal; then drain, commit, leave the group."""
-    from services.health import serve_health
-
-    with stop_on_signal() as stop, ExitStack() as stack:
-        serve_health(settings, stack, worker.health, command)
-        worker.run(stop)

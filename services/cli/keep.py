@@ -1,4 +1,4 @@
-"""Commands that look after what the hops run on: topics, streams, dead letters, servers."""
+"""Commands that look after what the hops run on: topics, dead letters, servers."""
 
 from __future__ import annotations
 
@@ -11,29 +11,37 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from services.cli.common import Topics, pipeline, settings_of
+from services.cli.common import UPKEEP, Topics, examples, pipeline, settings_of
 
 if TYPE_CHECKING:
     from services.stream.port import Streams
 
 topics = typer.Typer(no_args_is_help=True, help="Check a topics file, and try it on a text.")
 
-
-streams = typer.Typer(no_args_is_help=True, help="Create and list the streams on Kafka.")
 letters = typer.Typer(
     no_args_is_help=True, help="Records that could not be processed: look, mend, send back, drop."
 )
 
+TEST_EXAMPLES = examples(
+    'undertone topics test topics.yaml "This espresso is wonderful #coffee"',
+    'undertone topics test topics.yaml "Un café, por favor" --lang es --no-image',
+)
+LETTERS_EXAMPLES = examples(
+    "undertone dead-letters replay --reason unscorable",
+    "undertone dead-letters replay 0/17 0/18",
+)
+
 Ids = Annotated[list[str] | None, typer.Argument(help="Their ids, as `list` shows them.")]
-Reason = Annotated[str | None, typer.Option(help="All of this reason.", show_default=False)]
+Reason = Annotated[
+    str | None, typer.Option(help="All of this reason; `list` counts them.", show_default=False)
+]
 All = Annotated[bool, typer.Option("--all", help="All that wait.")]
 
 
 def register(app: typer.Typer) -> None:
-    app.command("check")(check)
-    app.add_typer(topics, name="topics")
-    app.add_typer(streams, name="streams")
-    app.add_typer(letters, name="dead-letters")
+    app.command("check", rich_help_panel=UPKEEP)(check)
+    app.add_typer(topics, name="topics", rich_help_panel=UPKEEP)
+    app.add_typer(letters, name="dead-letters", rich_help_panel=UPKEEP)
 
 
 def check(
@@ -46,54 +54,6 @@ def check(
 
     settings = settings_of(context, topics_file=file)
     raise typer.Exit(check_command(settings, Console(), as_json=as_json))
-
-
-@streams.command("create")
-def streams_create(
-    context: typer.Context,
-    partitions: Annotated[
-        int | None, typer.Option(help="Of posts and scores each.", show_default=False)
-    ] = None,
-    replication: Annotated[
-        int | None, typer.Option(help="Copies of each; 3 in production.", show_default=False)
-    ] = None,
-    retention_h: Annotated[
-        int | None, typer.Option(help="Hours that records are kept.", show_default=False)
-    ] = None,
-) -> None:
-    """Make the streams that are not there; add partitions to those with fewer."""
-    from services.stream import commands
-
-    settings = settings_of(
-        context, partitions=partitions, replication=replication, retention_h=retention_h
-    )
-    names = pipeline().Names.of(settings)
-    counts = {
-        names.posts: settings.partitions,
-        names.scores: settings.partitions,
-        names.dead_letters: 1,
-        names.alerts: 1,
-    }
-    with closing(pipeline().make_streams(settings)) as found:
-        commands.create_streams(
-            found,
-            counts,
-            Console(),
-            replication=settings.replication,
-            retention_h=settings.retention_h,
-        )
-
-
-@streams.command("list")
-def streams_list(context: typer.Context) -> None:
-    """Show the streams, and how far behind their readers are."""
-    from services.stream import commands
-
-    settings = settings_of(context)
-    names, prefix = pipeline().Names.of(settings), settings.streams_prefix
-    groups = {names.posts: f"{prefix}inference", names.scores: f"{prefix}aggregation"}
-    with closing(pipeline().make_streams(settings)) as found:
-        commands.list_streams(found, Console(), prefix=prefix, groups=groups)
 
 
 @contextmanager
@@ -133,7 +93,7 @@ def letters_show(
             commands.show_letter(found, stream, Console(), letter)
 
 
-@letters.command("replay")
+@letters.command("replay", epilog=LETTERS_EXAMPLES)
 def letters_replay(
     context: typer.Context, ids: Ids = None, reason: Reason = None, everything: All = False
 ) -> None:
@@ -176,13 +136,13 @@ def topics_estimate(
     x_commands.topics_estimate(settings_of(context), file, Console())
 
 
-@topics.command("test")
+@topics.command("test", epilog=TEST_EXAMPLES)
 def topics_test(
     file: Annotated[Path, typer.Argument(help="The topics file (YAML).")],
     text: Annotated[str, typer.Argument(help="What the post says.")],
-    lang: Annotated[str, typer.Option(help="Its language (`lang:`).")] = "",
-    author: Annotated[str, typer.Option(help="Its author's name (`from:`).")] = "",
-    platform: Annotated[str, typer.Option(help="Where it is from (`source:`).")] = "",
+    lang: Annotated[str, typer.Option(help="Its language, like en (`lang:`).")] = "",
+    author: Annotated[str, typer.Option(help="Its author's name, without @ (`from:`).")] = "",
+    platform: Annotated[str, typer.Option(help="x, bluesky or mastodon (`source:`).")] = "",
     kind: Annotated[str, typer.Option(help="post, repost, reply or quote (`is:`).")] = "post",
     image: Annotated[bool, typer.Option(help="Whether it bears a picture.")] = True,
 ) -> None:

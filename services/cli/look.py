@@ -1,4 +1,4 @@
-"""Commands that show what came out: one pair's score, rolling sentiment, the audit."""
+"""Commands that show what came out: one pair's score, rolling sentiment."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from typing import Annotated, TextIO
 import typer
 from rich.console import Console
 
-from services.cli.common import Namespace, pipeline, settings_of
+from services.cli.common import SENTIMENT, Namespace, examples, pipeline, settings_of
+
+ROLLING_EXAMPLES = examples(
+    "undertone rolling --namespace demo --window 1h",
+    "undertone rolling coffee --json | jq .topics.coffee.mean_score",
+)
+SCORE_EXAMPLES = examples(
+    'undertone score --text "Best coffee in town" --image photo.jpg --explain out.png',
+    "undertone score --input pairs.jsonl > scored.jsonl",
+)
 
 
 def register(app: typer.Typer) -> None:
-    app.command("rolling")(rolling)
-    app.command("score")(score)
-    app.command("audit")(audit)
-    app.command("rebuild")(rebuild)
+    app.command("rolling", rich_help_panel=SENTIMENT, epilog=ROLLING_EXAMPLES)(rolling)
+    app.command("score", rich_help_panel=SENTIMENT, epilog=SCORE_EXAMPLES)(score)
 
 
 def rolling(
@@ -46,58 +53,6 @@ def rolling(
             live=settings.namespace,
             as_json=as_json,
             clock_ms=pipeline().clock_ms,
-            console=Console(),
-        )
-
-
-def audit(
-    context: typer.Context,
-    namespace: Namespace = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All differences, as JSON.")] = False,
-) -> None:
-    """Recount the streams and compare with the store, number by number.
-
-    Ends with status 1 on any difference. May run beside the aggregators.
-    """
-    from services.aggregation.audit import Names
-    from services.aggregation.commands import audit_command
-    from services.aggregation.recount import Lateness
-
-    settings = settings_of(context)
-    names = pipeline().Names.of(settings)
-    options = pipeline().aggregation_options(settings)
-    with (
-        closing(pipeline().make_streams(settings)) as streams,
-        closing(pipeline().make_store(settings)) as store,
-    ):
-        status = audit_command(
-            streams,
-            store,
-            Names(names.posts, names.scores, names.dead_letters),
-            Lateness(options.live, options.allowed_lateness_ms, options.id_memory_ms),
-            namespace=namespace,
-            in_memory=pipeline().is_embedded(settings),
-            as_json=as_json,
-            console=Console(),
-        )
-    raise typer.Exit(status)
-
-
-def rebuild(context: typer.Context, namespace: Namespace = None) -> None:
-    """Recreate the store, or one namespace of it, from the streams. Stop the aggregators first."""
-    from services.aggregation.commands import rebuild_command
-
-    settings = settings_of(context)
-    with (
-        closing(pipeline().make_streams(settings)) as streams,
-        closing(pipeline().make_store(settings)) as store,
-    ):
-        rebuild_command(
-            streams,
-            store,
-            pipeline().aggregation_options(settings),
-            namespace=namespace,
-            in_memory=pipeline().is_embedded(settings),
             console=Console(),
         )
 
