@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from threading import Thread
 from typing import Final, Protocol
 
@@ -28,8 +28,15 @@ from services.stream.attempts import Backoff
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 1.0
+REMEMBER_MS: Final = 60_000
+"""How long we know what we told: longer than what a store may lose of its newest writes."""
 MOST_ATTEMPTS: Final = 400
 """About a day, at three quarters of five minutes each."""
+
+UNSAFE: Final = (
+    "%s may be told twice of what the store forgets in a crash: it keeps no append-only file, "
+    "or does not let us wait for it (WAITAOF: Valkey, or Redis 7.2)"
+)
 
 MakeMessage = Callable[[AlertEvent], Message]
 Makes = Callable[[Store], MakeMessage]
@@ -85,7 +92,8 @@ class Line(Thread):
         )
         self._office, self._times = office, times
         self._known: dict[str, Delivery] = {}
-        """What became of sends, where the store could not be told yet."""
+        """What became of sends, where the store could not be told yet, or may yet forget it."""
+        self._warned = False
         self._patient_s = 0.0
         """Nothing is sent before then."""
         self._resend_s = 0.0
@@ -121,6 +129,7 @@ class Line(Thread):
         outbox, tokens = Outbox(store), self._office.tokens
         found = outbox.waiting(list(tokens), self.name)
         self.waiting = len(found)
+        self._forget({waiting.key for waiting in found})
         metrics.NOTIFICATIONS_WAITING.labels(self.name).set(len(found))
         message = self._makes(store) if self.name != STREAM else _bare
         for waiting in found:
@@ -137,20 +146,49 @@ class Line(Thread):
     # -- one event --------------------------------------------------------------
 
     def _tell(self, outbox: Outbox, token: int, waiting: Waiting, message: MakeMessage) -> None:
-        known = self._known.get(waiting.key)
-        if known is not None:
-            outbox.write(token, waiting, known)
-        elif waiting.delivery.state == CLAIMED and not self._receiver.repeats_are_dropped:
+        waiting = self._as_known(outbox, token, waiting)
+        held = waiting.delivery
+        if held.settled:
+            return
+        if held.state == CLAIMED and not self._receiver.repeats_are_dropped:
             # Claimed by a process that is gone.
             lost = self._after(waiting, UNCERTAIN, "a process ended while it was being sent")
             outbox.write(token, waiting, lost)
-        else:
-            made = message(waiting.event)
-            claim = Delivery(CLAIMED, waiting.delivery.attempts + 1, self._times.clock_ms())
-            claimed = outbox.write(token, waiting, claim)
-            self._known[waiting.key] = became = self._send(claimed, made)
-            outbox.write(token, claimed, became)
-        self._known.pop(waiting.key, None)
+            return
+        made = message(waiting.event)
+        claim = Delivery(CLAIMED, held.attempts + 1, self._times.clock_ms())
+        claimed = outbox.write(token, waiting, claim)
+        unsent = Delivery(PENDING, claim.attempts, claim.changed_ms)
+        self._known[waiting.key] = unsent
+        if self._may_send(outbox, waiting):
+            self._known[waiting.key] = self._send(claimed, made)
+        outbox.write(token, claimed, self._known[waiting.key])
+
+    def _as_known(self, outbox: Outbox, token: int, waiting: Waiting) -> Waiting:
+        """Tell the store what became of it, where it could not be told or has forgotten it."""
+        known, held = self._known.get(waiting.key), waiting.delivery
+        if known is None or known == held or known.attempts < held.attempts:
+            return waiting
+        return outbox.write(token, waiting, known)
+
+    def _may_send(self, outbox: Outbox, waiting: Waiting) -> bool:
+        """Wait until the claim survives the store's end, where a repeat would be shown twice.
+        False where all has ended meanwhile."""
+        if self._receiver.repeats_are_dropped:
+            return True
+        if not outbox.make_durable(waiting.namespace) and not self._warned:
+            self._warned = True
+            log.warning(UNSAFE, self.name)
+        return not self._office.ended
+
+    def _forget(self, waiting: Set[str]) -> None:
+        """What the store has had for long, we need not know any more."""
+        since_ms = self._times.clock_ms() - REMEMBER_MS
+        self._known = {
+            key: known
+            for key, known in self._known.items()
+            if key in waiting or known.changed_ms > since_ms
+        }
 
     def _send(self, waiting: Waiting, message: Message) -> Delivery:
         try:

@@ -7,6 +7,7 @@ without quorum is `Unavailable` too: it refuses writes now and takes them later.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -22,7 +23,24 @@ from services.errors import Unavailable, UsageError
 NEIGHBOUR = "store"
 Command = Sequence[Any]
 
-_BUSY = ("LOADING", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "NOREPLICAS", "CLUSTERDOWN")
+_BUSY = frozenset(
+    {
+        "LOADING",
+        "MASTERDOWN",
+        "READONLY",
+        "OOM",
+        "MISCONF",
+        "NOREPLICAS",
+        "CLUSTERDOWN",
+        "NOAUTH",
+        "UNBLOCKED",  # a primary became a replica while we waited
+    }
+)
+_CODE = re.compile(r"(?:^|caused error: )([A-Z]+) ")
+"""redis-py leaves an error's code in its text, behind words of its own in a pipeline, or takes it
+out into `status_code`."""
+_NO_LOG = ("unknown command", "appendonly is disabled")
+"""What a server says of WAITAOF that is too old for it, or keeps no append-only file."""
 
 
 class ScriptMissing(Exception):
@@ -101,22 +119,28 @@ class Client:
 
     def sync_primaries(self, timeout_ms: int) -> None:
         """Return once every primary of a cluster has its writes on its disk, and on one of its
-        replicas where it has any.
-
-        Both answer for what their own connection wrote, and for all before that; so each
-        primary gets a small write first.
-        """
+        replicas where it has any."""
         with self._guarded() as live:
             for node, key in _key_per_primary(live).items():
-                server = live.get_redis_connection(node)
-                replicas = min(1, server.info("replication")["connected_slaves"])
-                pipe = server.pipeline(transaction=False)
-                pipe.execute_command("SET", key, "", "PX", 60_000)
-                pipe.execute_command("WAITAOF", 1, 0, timeout_ms)
-                pipe.execute_command("WAIT", replicas, timeout_ms)
-                _, (on_disk, _), on_replicas = pipe.execute()
-                if on_disk < 1 or on_replicas < replicas:
-                    raise Unavailable(NEIGHBOUR, f"{node.name} is slow to make writes durable")
+                _sync(live.get_redis_connection(node), node.name, key, timeout_ms)
+
+    def sync(self, key: str, timeout_ms: int) -> bool:
+        """The same for the one server that holds `key`, which is written for it. False where
+        that server can't say: it keeps no append-only file, knows no WAITAOF, or keeps us from it.
+        """
+        with self._guarded() as live:
+            server: Any = live
+            if isinstance(live, RedisCluster):
+                server = live.get_redis_connection(server.get_node_from_key(key))
+            try:
+                _sync(server, "the server", key, timeout_ms)
+            except redis.exceptions.NoPermissionError:
+                return False
+            except redis.ResponseError as error:
+                if not any(words in str(error) for words in _NO_LOG):
+                    raise
+                return False
+            return True
 
     def info(self, section: str) -> list[Mapping[str, Any]]:
         """INFO of every primary."""
@@ -153,6 +177,22 @@ class Client:
             self._redis = None
 
 
+def _sync(server: Any, name: str, key: str, timeout_ms: int) -> None:
+    """Return once one server has its writes on its disk, and on one of its replicas where it has
+    any; `Unavailable` where that takes longer.
+
+    It answers for what a connection wrote, and for all before that; so `key` is written first.
+    """
+    replicas = min(1, server.info("replication")["connected_slaves"])
+    pipe = server.pipeline(transaction=False)
+    pipe.execute_command("SET", key, "", "PX", 60_000)
+    pipe.execute_command("WAITAOF", 1, 0, timeout_ms)
+    pipe.execute_command("WAIT", replicas, timeout_ms)
+    _, (on_disk, _), on_replicas = pipe.execute()
+    if on_disk < 1 or on_replicas < replicas:
+        raise Unavailable(NEIGHBOUR, f"{name} is slow to make writes durable")
+
+
 def _key_per_primary(cluster: Any) -> dict[Any, str]:
     """A key that each primary holds."""
     keys: dict[Any, str] = {}
@@ -182,6 +222,12 @@ def _translated() -> Iterator[None]:
     except redis.exceptions.RedisClusterException as error:
         raise Unavailable(NEIGHBOUR, str(error)) from error
     except redis.ResponseError as error:
-        if str(error).startswith(_BUSY) or "NOAUTH" in str(error):
+        if _code(error) in _BUSY:
             raise Unavailable(NEIGHBOUR, str(error)) from error
         raise
+
+
+def _code(error: redis.ResponseError) -> str:
+    """Its first word, as the server sent it: OOM, READONLY, …"""
+    found = _CODE.search(str(error))
+    return error.status_code or (found[1] if found else "")

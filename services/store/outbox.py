@@ -4,10 +4,13 @@
     ut:{ns}:alerts:outbox:pending:<receiver>   zset   "id:sequence", in the order of the events
     ut:{ns}:alerts:outbox:deliveries   hash   "receiver|id:sequence" -> `Delivery` as JSON
 
+    ut:{ns}:alerts:synced                string, what is written to wait for the disk; for a minute
+
 Events come here in the step that decided them (`alerts.py`). A delivery is *claimed* before
 it is sent. Whoever finds one that is claimed and not settled knows that a process ended between
 the two: a receiver that drops repeats by itself is told again, any other is not, and the
-delivery is *uncertain*.
+delivery is *uncertain*. Before such a one is told, its claim is waited for (`make_durable`): else
+a server that loses its last second would lose the claim of what was told in it.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import msgspec
 
 from services.errors import Rewound
 from services.store.alerts import ALERTS, Alert, AlertEvent, Alerts, Outgoing, head_key
-from services.store.store import Store
+from services.store.store import DURABLE_TIMEOUT_MS, Store
 
 State: TypeAlias = Literal["pending", "claimed", "delivered", "failed", "uncertain"]
 PENDING: Final = "pending"
@@ -112,6 +115,11 @@ class Outbox:
         if self._store.scripts.run("alerts_deliver", [call])[0] != 1:
             raise Rewound(f"{waiting.receiver}: another process tells the receivers now")
         return replace(waiting, delivery=delivery)
+
+    def make_durable(self, namespace: str) -> bool:
+        """Return once all that was written of the namespace's alerts survives the loss of the
+        server. False where the server can't say so; `Unavailable` where it takes seconds."""
+        return self._client.sync(head_key(namespace) + ":synced", DURABLE_TIMEOUT_MS)
 
     def deliveries(
         self, namespace: str, events: Sequence[tuple[str, int]]

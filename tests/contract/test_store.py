@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from services.errors import Rewound, Unavailable, UsageError
 from services.store import Reader, Store, open_store
+from services.store.outbox import Outbox
 from services.store.reader import Sums
 from services.store.store import Progress, TopicBatch
 from tests.conftest import missing
@@ -236,6 +237,7 @@ def test_who_is_at_work_is_known(store: Store) -> None:
 def test_writes_are_made_durable(store: Store) -> None:
     apply(store, entry(0, "a"))
     store.make_durable()
+    assert Outbox(store).make_durable(NS)
 
 
 def test_topics_of_a_batch_may_lie_anywhere(store: Store) -> None:

@@ -104,7 +104,8 @@ class Receiver(Protocol):
 
     @property
     def repeats_are_dropped(self) -> bool:
-        """Whether sending one message twice shows it once."""
+        """Whether sending one message twice shows it once, or does no harm. Of any other, what
+        may have been told is not told again."""
 
     @property
     def resend_every_s(self) -> float | None:

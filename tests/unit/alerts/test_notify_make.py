@@ -61,7 +61,7 @@ def test_everybody_that_rules_may_name_can_be_configured(monkeypatch: pytest.Mon
     assert set(found) == set(RECEIVERS)
     assert {name: receiver.name for name, receiver in found.items()} == {n: n for n in found}
     shown_twice = {name for name, r in found.items() if not r.repeats_are_dropped}
-    assert shown_twice == {"terminal", "slack", "discord"}
+    assert shown_twice == {"slack", "discord"}
     assert {name for name, r in found.items() if r.resend_every_s} == {"alertmanager"}
     for receiver in found.values():
         receiver.close()
