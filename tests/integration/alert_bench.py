@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -36,7 +37,8 @@ RULES = {
     )
     for topic in TOPICS
 }
-QUICK = Timing(backoff=Backoff(0.02, 0.1), drain_s=0.5)
+QUICK = Timing(backoff=Backoff(0.02, 0.1), drain_s=20.0)
+"""Whoever takes what it is told is told all; it ends as soon as nothing waits."""
 
 Server = ValkeyServer | ValkeyCluster
 
@@ -55,12 +57,13 @@ def hop(
     receivers: Mapping[str, Any] | None = None,
     told: tuple[str, ...] = (),
     make_bank: Callable[[], Any] = Plain,
+    timing: Timing = QUICK,
 ) -> AlertHop:
     """`told`: receivers that this process does not have."""
     given = receivers or {}
     told = (*given, *told)
     telling = Deliveries(
-        given, valkey.open, lambda _: lambda e: Message(e, "", ""), lambda _: told, QUICK
+        given, valkey.open, lambda _: lambda e: Message(e, "", ""), lambda _: told, timing
     )
     return AlertHop(
         store,
@@ -116,6 +119,13 @@ class Told:
         self.keys.append(message.key)
 
     def close(self) -> None: ...
+
+
+def await_told(store: Store, receivers: tuple[str, ...], within_s: float = 30) -> None:
+    deadline = time.monotonic() + within_s
+    while any(Outbox(store).waiting([NS], receiver) for receiver in receivers):
+        assert time.monotonic() < deadline, "something is never told"
+        time.sleep(0.05)
 
 
 def states(store: Store, receiver: str) -> Counter[str]:

@@ -54,6 +54,13 @@ def keys(messages: list[bytes]) -> set[str]:
 POSTS = {f"3k{number:011d}" for number in range(2000)}
 
 
+def wait_connected(watch: Watch, most_s: float = 20.0) -> None:
+    until = time.monotonic() + most_s
+    while not watch.status().connected:
+        assert time.monotonic() < until, watch.status()
+        time.sleep(0.01)
+
+
 def drain(stream: JetstreamSocket, most_s: float = 20.0) -> list[bytes]:
     """Take until every post was there."""
     taken: list[bytes] = []
@@ -82,6 +89,7 @@ def test_from_a_cursor_everything_wanted_comes_in_order(log: Log, watch: Watch) 
 def test_without_a_cursor_only_what_is_new_comes(log: Log, watch: Watch) -> None:
     with JetstreamServer(log) as server:
         stream = JetstreamSocket(watch, hosts=[server.url], tuning=FAST)
+        wait_connected(watch)
         assert stream.take(10, 0.3) == []
         new = list(generate(3, start_us=now_ms() * 1000, seed=8))
         log.add(new)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -59,10 +59,15 @@ def gather(socket: MastodonSocket, wanted: set[str], most_s: float = 20.0) -> se
     return ids(taken)
 
 
-def wait_connected(watch: Watch) -> None:
-    until = time.monotonic() + 10
-    while not watch.status().connected and time.monotonic() < until:
+def wait_until(holds: Callable[[], bool], most_s: float = 20.0) -> None:
+    until = time.monotonic() + most_s
+    while not holds():
+        assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def wait_connected(watch: Watch) -> None:
+    wait_until(lambda: watch.status().connected)
 
 
 @pytest.mark.parametrize("fault", ["drop", "stall", "garbage", "duplicate", "reorder"])
@@ -116,6 +121,7 @@ def test_a_catch_up_that_is_too_long_is_a_gap(server: MastodonServer, watch: Wat
     server.post(posts)
     tuning = Tuning(rewind_s=0, silence_s=5, page_pause_s=0, pages=5, late_pages=0)
     socket = MastodonSocket(watch, server.url, "secret", cursor=posts[0]["id"], tuning=tuning)
+    wait_until(lambda: len(watch.status().gaps) == 2)
     assert len(gather(socket, {"all"}, 1.0)) == 5 * 40
     socket.close()
     lost, filled = watch.status().gaps
@@ -125,9 +131,9 @@ def test_a_catch_up_that_is_too_long_is_a_gap(server: MastodonServer, watch: Wat
 
 def test_a_wrong_token_is_a_status_and_not_a_crash(server: MastodonServer, watch: Watch) -> None:
     socket = MastodonSocket(watch, server.url, "wrong", tuning=FAST)
-    assert socket.take(10, 0.5) == []
+    wait_until(lambda: watch.status().cause == "http_401")
+    assert socket.take(10, 0.1) == []
     socket.close()
-    assert watch.status().cause == "http_401"
     with pytest.raises(UsageError, match="public:local"):
         MastodonSocket(watch, server.url, "secret", stream="home")
 

@@ -280,9 +280,11 @@ def test_a_watch_is_told_of_the_host(server: XServer) -> None:
     wiring = Wiring("live", lambda: TOPICS, now_ms, publish=status.append)
     running = x(wiring, account(server), lambda: TOPICS, Meter(), options=FAST)
     connected(server)
-    time.sleep(0.2)
-    running._status_due_ms = 0
-    running.read(1)
+    until = time.monotonic() + 10
+    while not status or not json.loads(status[-1])["connected"]:
+        assert time.monotonic() < until, status
+        running._status_due_ms = 0
+        running.read(1)
+        time.sleep(0.01)
     running.close()
-    assert json.loads(status[-1])["connected"]
     assert isinstance(running._watch, Watch)

@@ -70,12 +70,12 @@ def test_a_text_without_tokens_is_all_padding(text: str) -> None:
     ],
 )
 def test_no_text_breaks_it(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     ids = TOKENIZER.encode(text)
     assert ids.shape == (MAX_TOKENS,)
     assert ids.dtype == np.int32
     assert ids[0] == TOKENIZER.first
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:
