@@ -109,7 +109,7 @@ class Expander:
 
 
 def _bytes(picture: Picture) -> bytes:
-    if picture.jpeg is None:
+    if not picture.jpeg:
         raise BadRecord(picture.reason or "missing_picture")
     return picture.jpeg
 

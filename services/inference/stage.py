@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from models.tokenizer import Tokenizer
 from services.errors import BadRecord
@@ -120,6 +121,7 @@ class InferenceStage:
         by_index = dict(zip(posts, scored, strict=True))
         outputs: list[Output] = []
         refused: list[DeadLetter] = []
+        arrived_ms: list[int] = []
         for index, record in enumerate(records):
             value = batch.get(index)
             if index in dead:
@@ -127,12 +129,18 @@ class InferenceStage:
             elif isinstance(value, Post):
                 try:
                     outputs += self._outputs(record, value, *by_index[index])
+                    arrived_ms.append(record.timestamp_ms)
                 except BadRecord as error:
                     refused.append(DeadLetter.of(record, error))
             elif isinstance(value, Deletion):
                 outputs.append(self._to_all(record.value))
         outputs += [self._to_all(encode(marker)) for marker in markers]
-        return Result(outputs, refused)
+        return Result(outputs, refused, partial(self._written, arrived_ms))
+
+    def _written(self, arrived_ms: Sequence[int]) -> None:
+        now = self._clock_ms()
+        for each in arrived_ms:
+            SCORED_SECONDS.observe(max(0, now - each) / 1000)
 
     def _score(self, posts: Sequence[Post]) -> list[tuple[Expanded, Score | BadBatch]]:
         expanded = Expander(self._tokenizer, self._cache).expand(posts)
@@ -146,7 +154,6 @@ class InferenceStage:
             raise BadRecord("unscorable", f"the networks can't score this post: {score}")
         for reason in expanded.reasons:
             MASKED.labels(reason).inc()
-        SCORED_SECONDS.observe(max(0, self._clock_ms() - record.timestamp_ms) / 1000)
         return [
             Output(self._options.scores, topic_key(post.namespace, topic), encode(one))
             for topic in post.topics

@@ -105,7 +105,7 @@ class Intake:
     def take(self, count: int) -> Batch:
         """The oldest records kept, as a batch under the tenures of now."""
         records, self._kept = self._kept[:count], self._kept[count:]
-        return self.ledger.batch(records, self._clock())
+        return self.ledger.batch(records)
 
     def commit(self, positions: Mapping[int, int]) -> None:
         if self._consumer is not None and self._consumer.commit(positions):

@@ -21,9 +21,22 @@ class Batch:
 
     records: Sequence[Record]
     tenures: Mapping[int, int]
-    submitted_s: float
     future: Future[Result] | None = None
     """None until (again) submitted."""
+
+    @property
+    def ended(self) -> bool:
+        return self.future is not None and self.future.done()
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why it failed, if it did."""
+        return self.future.exception() if self.future and self.ended else None
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a result to write."""
+        return self.ended and self.error is None
 
 
 class Ledger:
@@ -57,8 +70,8 @@ class Ledger:
         for record in records:
             self._begun.setdefault(record.partition, record.offset)
 
-    def batch(self, records: Sequence[Record], now_s: float) -> Batch:
-        return Batch(records, {r.partition: self.held[r.partition] for r in records}, now_s)
+    def batch(self, records: Sequence[Record]) -> Batch:
+        return Batch(records, {r.partition: self.held[r.partition] for r in records})
 
     def alive(self, batch: Batch) -> bool:
         """Whether any of the batch's partitions is still held as it was."""

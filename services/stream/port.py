@@ -8,7 +8,7 @@ one group share the partitions out among themselves.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -64,6 +64,8 @@ class Result:
 
     outputs: Sequence[Output] = ()
     dead: Sequence[DeadLetter] = ()
+    written: Callable[[], None] = lambda: None
+    """Called when the outputs go out, which is after those of every batch before: for metrics."""
 
 
 class Producer(Protocol):

@@ -156,17 +156,24 @@ class Worker:
         """
         deadline = self._clock() + (self._limits.drain_s if timeout_s is None else timeout_s)
         try:
-            while self._flight and self._clock() < deadline:
-                self._flight.await_one(min(POLL_EVERY_S, deadline - self._clock()))
-                self._poll_paused(0.0)
-                self._flight.submit()
-                self._flight.write_done()
+            self._finish(deadline)
             self._commit()
             while self._intake.ledger.positions() and self._clock() < deadline:
                 self._poll_paused(POLL_EVERY_S)  # the group was being shared out anew
                 self._commit()
         except (Later, Rewound) as error:
             log.warning("%s: not all is committed: %s", self._stage.name, error)
+
+    def _finish(self, deadline: float) -> None:
+        """Write what is done by `deadline`, up to the first batch that fails."""
+        try:
+            while self._flight and self._clock() < deadline:
+                self._flight.await_one(min(POLL_EVERY_S, deadline - self._clock()))
+                self._poll_paused(0.0)
+                self._flight.submit()
+                self._flight.write_done()
+        except Later as error:
+            log.warning("%s: not all is done: %s", self._stage.name, error)
 
     def run_dry(self) -> None:
         """Step until the stream has nothing more for us and everything is committed.

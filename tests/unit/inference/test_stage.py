@@ -118,6 +118,7 @@ def test_attention_is_that_of_the_first_picture_and_outlives_the_cache(bench: Be
         ({"pictures": ()}, False, True, "no_picture"),
         ({"pictures": (Picture(None, reason="too_large"),)}, False, True, "too_large"),
         ({"pictures": (Picture(b"no jpeg"),)}, False, True, "undecodable_picture"),
+        ({"pictures": (Picture(b""),)}, False, True, "missing_picture"),
         ({"pictures": (Picture(jpeg()[:-900]),)}, False, True, "undecodable_picture"),
         ({"pictures": (Picture(b"no jpeg"), Picture(jpeg()))}, True, True, ""),
         ({"text": " \u200b "}, True, False, "no_text"),
@@ -153,6 +154,14 @@ def test_a_repost_is_scored_once_in_its_batch_and_in_later_ones(bench: Bench) ->
     assert sum(len(batch) for batch in bench.told.batches) == 1
     assert first.score == second.score == third.score
     assert bench.scored(post(4, text="bad day"))[0].score != first.score
+
+
+def test_a_picture_of_no_bytes_is_no_picture_though_the_words_were_scored_alone(
+    bench: Bench,
+) -> None:
+    bench.scored(post(1, pictures=()))
+    (one,) = bench.scored(post(2, pictures=(Picture(b""),)))
+    assert (one.has_image, one.masked_reason) == (False, "missing_picture")
 
 
 def test_the_cache_is_bounded() -> None:

@@ -10,9 +10,9 @@ from services.stream.port import DeadLetter, Output, Record, Result
 
 
 def echo(records: Sequence[Record]) -> Result:
-    """Every record to `out`; those that start with `bad` are refused."""
+    """Every record to its partition of `out`; those that start with `bad` are refused."""
     good = [r for r in records if not (r.value or b"").startswith(b"bad")]
-    outputs = [Output("out", r.key, r.value) for r in good]
+    outputs = [Output("out", r.key, r.value, r.partition) for r in good]
     dead = [DeadLetter.of(r, BadRecord("bad", "it says so")) for r in records if r not in good]
     return Result(outputs, dead)
 
@@ -90,7 +90,9 @@ class SlowStage(FakeStage):
             future.set_result(echo(records))
 
     def fail(self, error: BaseException, index: int = 0) -> None:
-        self.open.pop(index)[1].set_exception(error)
+        _, future = self.open.pop(index)
+        if future.set_running_or_notify_cancel():
+            future.set_exception(error)
 
 
 class PoolStage(FakeStage):

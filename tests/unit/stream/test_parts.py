@@ -139,7 +139,7 @@ def record(partition: int, offset: int) -> Record:
 def test_a_tenure_that_ended_commits_nothing() -> None:
     ledger = Ledger()
     assert ledger.update({0: 1, 1: 2}) == ([], [0, 1])
-    batch = ledger.batch([record(0, 5), record(1, 7)], 0.0)
+    batch = ledger.batch([record(0, 5), record(1, 7)])
     assert ledger.update({0: 1}) == ([1], [])
     assert ledger.alive(batch)
     ledger.done(batch)
@@ -154,7 +154,7 @@ def test_uncommitted_work_begins_where_the_last_commit_ended() -> None:
     ledger.update({0: 1})
     ledger.polled([record(0, 5), record(0, 6), record(0, 7)])
     assert ledger.begun(0) == 5
-    ledger.done(ledger.batch([record(0, 5), record(0, 6)], 0.0))
+    ledger.done(ledger.batch([record(0, 5), record(0, 6)]))
     ledger.committed(ledger.positions())
     assert (ledger.begun(0), ledger.positions()) == (7, {})
     ledger.sought(0, 2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pytest
 
@@ -11,65 +10,11 @@ from services.errors import Rewound, Unavailable
 from services.stream import dead_letters
 from services.stream.attempts import Backoff
 from services.stream.breaker import Breaker, TooManyBad
-from services.stream.flight import WINDOW
 from services.stream.memory import MemoryConsumer, MemoryStreams
 from services.stream.port import Output, Record, Result
-from services.stream.worker import Limits, Worker
-from tests.unit.stream.stages import FakeStage, SlowStage, echo
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-class Rig:
-    """A worker over `in`, writing to `out`, on a clock that stands until told."""
-
-    def __init__(
-        self,
-        stage: FakeStage,
-        partitions: int = 1,
-        limits: dict[str, Any] | None = None,
-        **options: Any,
-    ) -> None:
-        self.clock = Clock()
-        self.streams = MemoryStreams(partitions, tail=10_000)
-        self.stage = stage
-        merged = {"batch_size": 4, "commit_interval_s": 0.0} | (limits or {})
-        self.worker = Worker(
-            stage,
-            self.streams,
-            group="g",
-            dead_letters="dead",
-            limits=Limits(**merged),
-            backoff=Backoff(first_s=1.0, cap_s=8.0, jitter=0.0),
-            clock=self.clock,
-            sleep=self.clock.sleep,
-            **options,
-        )
-        self.worker.step()
-
-    def put(self, *values: str, partition: int = 0) -> None:
-        producer = self.streams.producer()
-        for value in values:
-            producer.send(Output("in", None, value.encode(), partition))
-
-    def texts(self, stream: str = "out") -> list[str]:
-        found = []
-        for partition, end in self.streams.ends(stream).items():
-            for record in self.streams.read(stream, partition, 0, end):
-                found.append((record.value or b"").decode())
-        return found
-
-    def committed(self) -> Mapping[int, int]:
-        return self.streams.committed("in", "g")
+from services.stream.worker import Worker
+from tests.unit.stream.rig import Rig
+from tests.unit.stream.stages import FakeStage, echo
 
 
 def test_what_comes_in_is_written_flushed_and_committed() -> None:
@@ -81,63 +26,6 @@ def test_what_comes_in_is_written_flushed_and_committed() -> None:
     assert rig.committed() == {0: 3}
     assert not rig.worker.step()
     assert not rig.worker.busy
-
-
-def test_results_are_written_in_poll_order() -> None:
-    stage = SlowStage(in_flight=3)
-    rig = Rig(stage, limits={"batch_size": 1})
-    rig.put("a", "b", "c")
-    for _ in range(4):
-        rig.worker.step()
-    stage.finish(2)
-    stage.finish(1)
-    rig.worker.step()
-    assert rig.texts() == []
-    assert rig.committed() == {}
-    stage.finish(0)
-    rig.worker.step()
-    assert rig.texts() == ["a", "b", "c"]
-    assert rig.committed() == {0: 3}
-
-
-def test_commits_cover_only_what_is_done() -> None:
-    stage = SlowStage(in_flight=2)
-    rig = Rig(stage, limits={"batch_size": 2})
-    rig.put("a", "b", "c", "d")
-    rig.worker.step()
-    rig.worker.step()
-    stage.finish(0)
-    rig.worker.step()
-    assert rig.committed() == {0: 2}
-
-
-def test_a_full_stage_takes_no_more() -> None:
-    stage = SlowStage(in_flight=2)
-    rig = Rig(stage, limits={"batch_size": 1})
-    rig.put(*"abcdef")
-    for _ in range(10):
-        rig.clock.now += 0.2
-        rig.worker.step()
-    assert len(stage.open) == 2
-
-
-def test_what_waits_behind_a_slow_batch_keeps_no_place() -> None:
-    """The stage has work while the oldest batch is not done; but only so much is kept waiting."""
-    stage = SlowStage(in_flight=2)
-    rig = Rig(stage, limits={"batch_size": 1})
-    letters = "abcdefghijkl"
-    rig.put(*letters)
-    for _ in letters:
-        rig.worker.step()
-        rig.worker.step()
-        if len(stage.open) > 1:
-            stage.finish(-1)  # never the oldest
-    assert len(stage.of("submit")) == WINDOW * 2
-    assert rig.texts() == []
-    stage.finish(0)
-    rig.worker.step()
-    assert rig.texts() == list(letters[: WINDOW * 2])
-    assert rig.committed() == {0: WINDOW * 2}
 
 
 def test_no_room_downstream_no_polling() -> None:
@@ -196,23 +84,6 @@ def test_unavailable_stage_is_asked_again_with_growing_waits() -> None:
     assert waits == [1.0, 2.0, 4.0]
     assert rig.worker.health()["healthy"]
     assert rig.committed() == {0: 1}
-
-
-def test_a_failed_batch_holds_back_those_behind_it() -> None:
-    stage = SlowStage(in_flight=2)
-    rig = Rig(stage, limits={"batch_size": 1})
-    rig.put("a", "b")
-    rig.worker.step()
-    rig.worker.step()
-    stage.finish(1)
-    stage.fail(Unavailable("Triton", "away"))
-    rig.worker.step()
-    rig.clock.now += 2
-    rig.worker.step()
-    assert rig.texts() == []
-    stage.finish(0)
-    rig.worker.step()
-    assert rig.texts() == ["a", "b"]
 
 
 def test_a_worker_that_waits_for_a_neighbour_keeps_polling(
@@ -330,91 +201,6 @@ def test_rewound_without_a_position_reads_again_what_is_uncommitted() -> None:
     assert rig.committed() == {0: 3}
 
 
-def test_a_revoked_partition_is_neither_written_nor_committed() -> None:
-    stage = SlowStage(in_flight=2)
-    rig = Rig(stage, partitions=2, limits={"batch_size": 1})
-    rig.put("zero", partition=0)
-    rig.put("one", partition=1)
-    rig.worker.step()
-    rig.worker.step()
-    other = rig.streams.consumer("in", "g")  # takes partition 1
-    rig.clock.now += 1
-    rig.worker.step()
-    assert stage.of("revoked") == [[1]]
-    stage.finish(1)
-    stage.finish(0)
-    rig.worker.step()
-    assert rig.texts() == ["zero"]
-    assert rig.committed() == {0: 1}
-    assert [r.value for r in other.poll(10, 0.0)] == [b"one"]
-
-
-def test_a_batch_that_holds_a_lost_partition_is_read_again_without_it() -> None:
-    # in flight: [1/0] [0/0 1/1]; partition 1 is lost. The first batch is dropped, so nothing
-    # that stands behind it on partition 1 may be written.
-    stage = SlowStage(in_flight=2)
-    rig = Rig(stage, partitions=2, limits={"batch_size": 2})
-    rig.put("one", partition=1)
-    rig.worker.step()
-    rig.put("zero", partition=0)
-    rig.put("one more", partition=1)
-    rig.worker.step()
-    other = rig.streams.consumer("in", "g")  # takes partition 1
-    rig.clock.now += 1
-    rig.worker.step()
-    assert stage.of("revoked") == [[1]]
-    stage.finish(0)
-    stage.finish(0)
-    for _ in range(3):
-        rig.worker.step()
-    assert rig.texts() == []
-    stage.finish(0)
-    rig.worker.step()
-    assert rig.texts() == ["zero"]
-    assert rig.committed() == {0: 1}
-    assert [r.value for r in other.poll(10, 0.0)] == [b"one", b"one more"]
-
-
-def test_a_partition_that_comes_back_is_a_new_tenure() -> None:
-    stage = SlowStage(in_flight=2)
-    rig = Rig(stage, partitions=2, limits={"batch_size": 2})
-    rig.put("one", partition=1)
-    rig.worker.step()
-    other = rig.streams.consumer("in", "g")
-    rig.clock.now += 1
-    rig.worker.step()
-    other.close()
-    rig.clock.now += 1
-    rig.worker.step()
-    assert stage.of("assigned") == [[0, 1], [1]]
-    rig.worker.step()
-    stage.finish(0)  # of the tenure that ended
-    rig.worker.step()
-    assert rig.texts() == []
-    stage.finish(0)
-    rig.worker.step()
-    assert rig.texts() == ["one"]
-
-
-def test_what_a_poll_brings_while_full_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = SlowStage(in_flight=1)
-    rig = Rig(stage, partitions=1, limits={"batch_size": 2})
-    rig.put("a")
-    rig.worker.step()
-    monkeypatch.setattr(MemoryConsumer, "pause", lambda self, partitions: None)
-    rig.put("b", "c", "d")
-    for _ in range(3):
-        rig.clock.now += 1
-        rig.worker.step()  # polls for the group's sake, and this brings records
-    for _ in range(3):
-        stage.finish()
-        rig.worker.step()
-        rig.worker.step()
-        if not stage.open:
-            break
-    assert rig.texts() == ["a", "b", "c", "d"]
-
-
 def test_ticks_are_written_even_without_records() -> None:
     stage = FakeStage()
     stage.ticks = [[Output("out", None, b"tick")]]
@@ -465,3 +251,28 @@ def test_a_failed_flush_is_made_again_before_the_commit(monkeypatch: pytest.Monk
     rig.worker.run_dry()
     assert rig.texts() == ["a", "b"]
     assert rig.committed() == {0: 2}
+
+
+@pytest.mark.parametrize(("size", "took_s"), [(2, 0.1), (9, 0.3)])
+def test_a_batch_is_bounded_by_size_and_by_wait(
+    size: int, took_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever comes first; the wait counts from the batch's first record."""
+    rig = Rig(FakeStage(), limits={"batch_size": size, "batch_wait_s": 0.3})
+    start = rig.clock.now
+    coming = [(start, "a"), (start + 0.1, "b"), (start + 0.5, "c")]
+    inner = MemoryConsumer.poll
+
+    def poll(self: MemoryConsumer, max_records: int, timeout_s: float) -> Sequence[Record]:
+        until = rig.clock.now + timeout_s
+        if coming[0][0] <= until:
+            rig.clock.now, text = coming.pop(0)
+            rig.put(text)
+        else:
+            rig.clock.now = until
+        return inner(self, max_records, 0.0)
+
+    monkeypatch.setattr(MemoryConsumer, "poll", poll)
+    rig.worker.step(1.0)
+    assert rig.texts() == ["a", "b"]
+    assert rig.clock.now - start == pytest.approx(took_s)

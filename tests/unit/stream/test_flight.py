@@ -1,0 +1,410 @@
+"""Several batches in flight: done in any order, written in poll order, each once."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from services.errors import Rewound, Unavailable
+from services.stream.flight import WINDOW
+from services.stream.memory import MemoryConsumer, MemoryStreams
+from services.stream.port import Output, Record, Result
+from services.stream.worker import Limits, Worker
+from tests.unit.stream.rig import Rig
+from tests.unit.stream.stages import FakeStage, SlowStage, echo
+
+AWAY = Unavailable("Triton", "away")
+
+
+def test_results_are_written_in_poll_order() -> None:
+    stage = SlowStage(in_flight=3)
+    rig = Rig(stage, limits={"batch_size": 1})
+    rig.put("a", "b", "c")
+    for _ in range(4):
+        rig.worker.step()
+    stage.finish(2)
+    stage.finish(1)
+    rig.worker.step()
+    assert rig.texts() == []
+    assert rig.committed() == {}
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.texts() == ["a", "b", "c"]
+    assert rig.committed() == {0: 3}
+
+
+def test_a_result_is_told_when_it_is_written() -> None:
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, limits={"batch_size": 1})
+    rig.put("a", "b")
+    rig.worker.step()
+    rig.worker.step()
+    told: list[str] = []
+    stage.open[1][1].set_result(Result(written=lambda: told.append("b")))
+    rig.worker.step()
+    assert told == []
+    stage.open[0][1].set_result(Result(written=lambda: told.append("a")))
+    rig.worker.step()
+    assert told == ["a", "b"]
+
+
+def test_commits_cover_only_what_is_done() -> None:
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, limits={"batch_size": 2})
+    rig.put("a", "b", "c", "d")
+    rig.worker.step()
+    rig.worker.step()
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.committed() == {0: 2}
+
+
+def test_a_full_stage_takes_no_more() -> None:
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, limits={"batch_size": 1})
+    rig.put(*"abcdef")
+    for _ in range(10):
+        rig.clock.now += 0.2
+        rig.worker.step()
+    assert len(stage.open) == 2
+
+
+def test_what_waits_behind_a_slow_batch_keeps_no_place() -> None:
+    """The stage has work while the oldest batch is not done; but only so much is kept waiting."""
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, limits={"batch_size": 1})
+    letters = "abcdefghijkl"
+    rig.put(*letters)
+    for _ in letters:
+        rig.worker.step()
+        rig.worker.step()
+        if len(stage.open) > 1:
+            stage.finish(-1)  # never the oldest
+    assert len(stage.of("submit")) == WINDOW * 2
+    assert rig.texts() == []
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.texts() == list(letters[: WINDOW * 2])
+    assert rig.committed() == {0: WINDOW * 2}
+
+
+def test_a_failed_batch_holds_back_those_behind_it() -> None:
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, limits={"batch_size": 1})
+    rig.put("a", "b")
+    rig.worker.step()
+    rig.worker.step()
+    stage.finish(1)
+    stage.fail(Unavailable("Triton", "away"))
+    rig.worker.step()
+    rig.clock.now += 2
+    rig.worker.step()
+    assert rig.texts() == []
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.texts() == ["a", "b"]
+
+
+def test_a_revoked_partition_is_neither_written_nor_committed() -> None:
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, partitions=2, limits={"batch_size": 1})
+    rig.put("zero", partition=0)
+    rig.put("one", partition=1)
+    rig.worker.step()
+    rig.worker.step()
+    other = rig.streams.consumer("in", "g")  # takes partition 1
+    rig.clock.now += 1
+    rig.worker.step()
+    assert stage.of("revoked") == [[1]]
+    stage.finish(1)
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.texts() == ["zero"]
+    assert rig.committed() == {0: 1}
+    assert [r.value for r in other.poll(10, 0.0)] == [b"one"]
+
+
+def test_a_batch_that_holds_a_lost_partition_is_read_again_without_it() -> None:
+    # in flight: [1/0] [0/0 1/1]; partition 1 is lost. The first batch is dropped, so nothing
+    # that stands behind it on partition 1 may be written.
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, partitions=2, limits={"batch_size": 2})
+    rig.put("one", partition=1)
+    rig.worker.step()
+    rig.put("zero", partition=0)
+    rig.put("one more", partition=1)
+    rig.worker.step()
+    other = rig.streams.consumer("in", "g")  # takes partition 1
+    rig.clock.now += 1
+    rig.worker.step()
+    assert stage.of("revoked") == [[1]]
+    stage.finish(0)
+    stage.finish(0)
+    for _ in range(3):
+        rig.worker.step()
+    assert rig.texts() == []
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.texts() == ["zero"]
+    assert rig.committed() == {0: 1}
+    assert [r.value for r in other.poll(10, 0.0)] == [b"one", b"one more"]
+
+
+def test_a_partition_that_comes_back_is_a_new_tenure() -> None:
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, partitions=2, limits={"batch_size": 2})
+    rig.put("one", partition=1)
+    rig.worker.step()
+    other = rig.streams.consumer("in", "g")
+    rig.clock.now += 1
+    rig.worker.step()
+    other.close()
+    rig.clock.now += 1
+    rig.worker.step()
+    assert stage.of("assigned") == [[0, 1], [1]]
+    rig.worker.step()
+    stage.finish(0)  # of the tenure that ended
+    rig.worker.step()
+    assert rig.texts() == []
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.texts() == ["one"]
+
+
+def test_what_a_poll_brings_while_full_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = SlowStage(in_flight=1)
+    rig = Rig(stage, partitions=1, limits={"batch_size": 2})
+    rig.put("a")
+    rig.worker.step()
+    monkeypatch.setattr(MemoryConsumer, "pause", lambda self, partitions: None)
+    rig.put("b", "c", "d")
+    for _ in range(3):
+        rig.clock.now += 1
+        rig.worker.step()  # polls for the group's sake, and this brings records
+    for _ in range(3):
+        stage.finish()
+        rig.worker.step()
+        rig.worker.step()
+        if not stage.open:
+            break
+    assert rig.texts() == ["a", "b", "c", "d"]
+
+
+def test_a_stage_of_one_batch_at_a_time_gets_the_next_when_the_last_is_written() -> None:
+    """What it does to the store is done in poll order, though it fails meanwhile."""
+    refusals = [AWAY] * 3
+
+    def work(records: Sequence[Record]) -> Result:
+        if refusals and records[0].partition == 0:
+            raise refusals.pop()
+        return echo(records)
+
+    stage = FakeStage(work)
+    rig = Rig(stage, partitions=2)
+    other = rig.streams.consumer("in", "g")
+    rig.clock.now += 1
+    rig.worker.step()  # lets go of partition 1
+    other.poll(1, 0.0)
+    rig.put("zero", partition=0)
+    rig.put("one", partition=1)
+    rig.worker.step()
+    other.close()
+    for _ in range(9):  # the first poll brings records of partition 1, while the batch waits
+        rig.clock.now += 9
+        rig.worker.step()
+    assert stage.of("submit") == [[(0, 0)]] * 4 + [[(1, 0)]]
+    assert rig.committed() == {0: 1, 1: 1}
+
+
+def test_only_what_failed_is_submitted_again() -> None:
+    stage = SlowStage(in_flight=3)
+    rig = Rig(stage, limits={"batch_size": 1})
+    rig.put("a", "b", "c")
+    for _ in range(3):
+        rig.worker.step()
+    stage.fail(AWAY, 1)
+    stage.finish(1)
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.texts() == ["a"]
+    rig.worker.step()
+    rig.clock.now += 2
+    rig.worker.step()
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.texts() == ["a", "b", "c"]
+    assert stage.of("submit") == [[(0, 0)], [(0, 1)], [(0, 2)], [(0, 1)]]
+    assert rig.committed() == {0: 3}
+
+
+def test_what_failed_keeps_its_place_and_is_submitted_again_together() -> None:
+    """While the networks are away no more is asked of them than at any other time; when they are
+    back, one wait is enough."""
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, limits={"batch_size": 1})
+    rig.put(*"abcdef")
+    for _ in range(20):
+        rig.clock.now += 10
+        rig.worker.step()
+        while stage.open:
+            assert len(stage.open) <= 2
+            stage.fail(AWAY)
+    assert {str(batch) for batch in stage.of("submit")} == {"[(0, 0)]", "[(0, 1)]"}
+    rig.clock.now += 10
+    rig.worker.step()
+    assert len(stage.open) == 2
+    for _ in range(6):
+        while stage.open:
+            stage.finish()
+        rig.worker.step()  # on a clock that stands: nothing waits for a second attempt
+    assert rig.texts() == list("abcdef")
+    assert rig.worker.health()["healthy"]
+
+
+def test_done_batches_of_a_lost_partition_are_dropped() -> None:
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, partitions=2, limits={"batch_size": 1})
+    rig.put("zero", partition=0)
+    rig.put("one", "two", partition=1)
+    for _ in range(4):
+        rig.worker.step()
+        if len(stage.open) > 1:
+            stage.finish(1)
+    assert (len(stage.of("submit")), rig.worker.health()["in_flight"]) == (3, 3)
+    other = rig.streams.consumer("in", "g")  # takes partition 1
+    rig.clock.now += 1
+    rig.worker.step()
+    stage.finish(0)
+    rig.worker.step()
+    assert rig.texts() == ["zero"]
+    assert rig.committed() == {0: 1}
+    assert [r.value for r in other.poll(10, 0.0)] == [b"one", b"two"]
+
+
+def test_done_batches_are_made_again_when_the_store_reads_anew() -> None:
+    stage = SlowStage(in_flight=2)
+    rig = Rig(stage, limits={"batch_size": 1})
+    rig.put("a", "b", "c")
+    for _ in range(4):
+        rig.worker.step()
+        if len(stage.open) > 1:
+            stage.finish(1)
+    stage.fail(Rewound("restored"))
+    rig.worker.step()
+    assert (rig.texts(), rig.worker.health()["in_flight"]) == ([], 0)
+    for _ in range(9):
+        rig.worker.step()
+        while stage.open:
+            stage.finish()
+    assert rig.texts() == ["a", "b", "c"]
+    assert rig.committed() == {0: 3}
+
+
+def test_without_room_nothing_joins_what_is_in_flight() -> None:
+    """Bounded streams take at most the window more than they have room for."""
+    stage = SlowStage(in_flight=2)
+    streams = MemoryStreams(capacity=3, tail=0)
+    reader = streams.consumer("out", "reader")
+    reader.poll(1, 0.0)
+    worker = Worker(
+        stage,
+        streams,
+        group="g",
+        dead_letters="dead",
+        limits=Limits(batch_size=1, commit_interval_s=0.0),
+        room=lambda: streams.room("out"),
+    )
+    worker.step()
+    for _ in range(40):
+        streams.producer().send(Output("in", None, b"x"))
+    for _ in range(40):
+        worker.step()
+        if len(stage.open) > 1:
+            stage.finish(1)
+    for _ in range(40):
+        worker.step()
+        if stage.open:
+            stage.finish()
+    assert streams.room("out") == 0
+    assert streams.ends("out")[0] <= 3 + WINDOW * 2
+    reader.commit(streams.ends("out"))
+    worker.step()
+    assert stage.open
+
+
+def test_a_worker_that_stops_leaves_what_is_not_done_in_time_to_the_next() -> None:
+    stage = SlowStage(in_flight=2)
+    streams = MemoryStreams(tail=10)
+    limits = Limits(batch_size=1, drain_s=0.3)
+    worker = Worker(stage, streams, group="g", dead_letters="dead", limits=limits)
+    for _ in range(5):
+        streams.producer().send(Output("in", None, b"x"))
+    for _ in range(9):
+        worker.step()
+        if len(stage.open) > 1:
+            stage.finish(1)
+    start = time.monotonic()
+    worker.close()
+    assert 0.3 <= time.monotonic() - start < 3
+    assert streams.committed("in", "g") == {}
+    assert streams.ends("out") == {0: 0}
+
+
+def test_a_worker_that_stops_commits_what_is_done_before_what_fails() -> None:
+    stage = SlowStage(in_flight=3)
+    rig = Rig(stage, limits={"batch_size": 1, "commit_interval_s": 1000.0})
+    rig.put("a", "b", "c")
+    for _ in range(3):
+        rig.worker.step()
+    stage.finish(0)
+    stage.fail(AWAY)
+    stage.finish(0)
+    rig.worker.close()
+    assert rig.texts() == ["a"]
+    assert rig.committed() == {0: 1}
+
+
+class Erratic(SlowStage):
+    """Ends its batches at random: done, or away."""
+
+    def end_some(self, dice: random.Random, share: float) -> None:
+        for index in reversed(range(len(self.open))):
+            if dice.random() < share:
+                self.finish(index)
+            elif dice.random() < share / 2:
+                self.fail(AWAY, index)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_happens_each_record_is_written_once_and_in_order(seed: int) -> None:
+    """Batches done and failed in any order, while partitions come and go."""
+    dice = random.Random(seed)
+    stage = Erratic(in_flight=dice.randint(1, 4))
+    rig = Rig(stage, partitions=3, limits={"batch_size": dice.randint(1, 4)})
+    other: MemoryConsumer | None = None
+    sent = [0, 0, 0]
+    for _ in range(400):
+        partition = dice.randrange(3)
+        rig.put(f"{partition}:{sent[partition]}", partition=partition)
+        sent[partition] += 1
+        if dice.random() < 0.05 and other is None:
+            other = rig.streams.consumer("in", "g")
+        elif dice.random() < 0.1 and other is not None:
+            other.close()
+            other = None
+        rig.clock.now += dice.random()
+        rig.worker.step()
+        stage.end_some(dice, 0.3)
+        assert sum(not f.cancelled() for _, f in stage.open) <= stage.max_in_flight
+    if other is not None:
+        other.close()
+    while rig.worker.step() or rig.worker.busy:
+        rig.clock.now += 10
+        stage.end_some(dice, 1.0)
+    for partition, count in enumerate(sent):
+        written = [text for text in rig.texts() if text.startswith(f"{partition}:")]
+        assert written == [f"{partition}:{n}" for n in range(count)]
+    assert rig.committed() == dict(enumerate(sent))
