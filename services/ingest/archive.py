@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
-import msgspec
-
 from services.errors import BadRecord, UsageError
-from services.ingest import detect, times
+from services.ingest import detect
+from services.ingest.checks import checked_gone, checked_post
 from services.ingest.draft import Draft, Gone, Item, Parsed, Refused
 from services.ingest.formats import jetstream, mastodon, twitter_v1, twitter_v2
 from services.ingest.formats.csv_rows import CsvRows
-from services.ingest.formats.json_text import patient
+from services.ingest.formats.json_text import BOM, elements, patient
 from services.ingest.formats.parquet_rows import parquet_rows
 from services.ingest.formats.tabular import Columns, JsonRows
 from services.ingest.layers import ERRORS, Head, members, named, whole
@@ -33,8 +32,8 @@ log = logging.getLogger(__name__)
 
 STDIN = Path("-")
 MAX_DOCUMENT = 64 << 20
-UNDECIDED = 100
-"""Lines looked at, at most, until one tells the format."""
+UNDECIDED, UNDECIDED_BYTES = 100, 2 * MAX_LINE
+"""Lines looked at, and held, at most, until one tells the format."""
 Parse = Callable[[bytes], list[Parsed]]
 
 _PARSERS: dict[str, Parse] = {
@@ -145,33 +144,26 @@ class Archive:
 
     def _document(self, data: bytes) -> Iterator[tuple[int, bytes, list[Parsed]]]:
         """JSON over many lines: one answer, or an array of objects, numbered from 1."""
-        pieces = [(1, data)]
-        if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-            try:
-                pieces = list(
-                    enumerate(map(bytes, msgspec.json.decode(data, type=list[msgspec.Raw])), 1)
-                )
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                found = patient(data)
-                values = found if isinstance(found, list) else [found]
-                pieces = [(i, msgspec.json.encode(value)) for i, value in enumerate(values, 1)]
-        yield from self._lines(iter(pieces))
+        is_array = data.lstrip(BOM + b" \t\r\n").startswith(b"[")
+        yield from self._lines(enumerate(elements(data), 1) if is_array else iter([(1, data)]))
 
     def _lines(self, numbered: Iterator[Line]) -> Iterator[tuple[int, bytes, list[Parsed]]]:
         """Lines of JSON; the first ones wait until one of them tells the format."""
         waiting: list[Line] = []
+        held = 0
         parse = self._parser(self._options.format) if self._options.format else None
         for number, line in numbered:
             if parse is None:
                 waiting.append((number, line))
                 told = "" if isinstance(line, TooLong) else self._told(line)
-                if not told and len(waiting) < UNDECIDED:
+                held += len(line.head if isinstance(line, TooLong) else line)
+                if not told and len(waiting) < UNDECIDED and held < UNDECIDED_BYTES:
                     continue
                 if not told:
                     raise _unknown(waiting)
                 parse = self._parser(told)
-                for earlier, held in waiting:
-                    yield from _parsed(parse, earlier, held)
+                for earlier, bare in waiting:
+                    yield from _parsed(parse, earlier, bare)
                 waiting = []
             else:
                 yield from _parsed(parse, number, line)
@@ -185,18 +177,20 @@ class Archive:
         return _PARSERS[name] if name in _PARSERS else JsonRows(self._options.columns).parse
 
     def _checked(self, found: list[Parsed], member: str, line: int, raw: bytes) -> Iterator[Item]:
-        """Times that can't be true are refused here, while the original bytes are at hand."""
+        """What can't be true is refused here, while the original bytes are at hand."""
         for parsed in found:
-            if isinstance(parsed, Draft):
-                try:
-                    times.checked(parsed.created_at_ms, parsed.arrived_at_ms or self._now_ms())
-                    yield parsed
-                except BadRecord as error:
-                    yield self._refused(error, member, line, raw)
-            elif isinstance(parsed, Gone):
-                yield parsed
-            else:
-                yield self._refused(parsed, member, line, raw)
+            try:
+                yield self._sound(parsed)
+            except BadRecord as error:
+                yield self._refused(error, member, line, raw)
+                raw = b""  # a page of many bad posts keeps its bytes once
+
+    def _sound(self, parsed: Parsed) -> Draft | Gone:
+        if isinstance(parsed, Draft):
+            return checked_post(parsed, self._now_ms())
+        if isinstance(parsed, Gone):
+            return checked_gone(parsed, self._now_ms())
+        raise parsed
 
     def _refused(self, error: BadRecord, member: str, line: int, raw: bytes) -> Refused:
         message = str(error)

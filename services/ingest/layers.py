@@ -26,6 +26,8 @@ TAR_MAGIC = (257, b"ustar")
 ZSTD_PIECE = 2048
 """Bytes of zstd fed at once: a block of 128 KB takes 4 bytes, so more could burst memory."""
 ZSTD_WINDOW = 128 << 20
+TAR_HEADER = 1 << 20
+"""Bytes of a tar's extended header (long names, other attributes), which are read at once."""
 HEAD = 1 << 16
 
 
@@ -62,9 +64,6 @@ class Head:
         if self._error is not None:
             raise self._error
         return self._stream.read(size)
-
-    def read1(self, size: int = -1, /) -> bytes:
-        return self.read(size)
 
 
 class ZstdStream:
@@ -125,7 +124,9 @@ def _inflated(start: bytes, head: Head) -> Bytes | None:
 
 def _of_tar(head: Head, name: str, depth: int) -> Iterator[tuple[str, Head]]:
     try:
-        with tarfile.open(fileobj=cast(IO[bytes], head), mode="r|", errorlevel=1) as tar:
+        with tarfile.open(
+            fileobj=cast(IO[bytes], head), mode="r|", tarinfo=_Member, errorlevel=1
+        ) as tar:
             for info in tar:
                 file = tar.extractfile(info) if info.isfile() and not hidden(info.name) else None
                 if file is not None:
@@ -134,6 +135,28 @@ def _of_tar(head: Head, name: str, depth: int) -> Iterator[tuple[str, Head]]:
                 tar.members.clear()  # type: ignore[attr-defined]  # else it grows with the archive
     except tarfile.TarError as error:
         raise Broken("broken_archive", f"tar: {error}") from error
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose headers can be read and held, and that has no holes. `_proc_member` is the
+    hook that tarfile names for subclasses."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.size > TAR_HEADER and self.type in _EXTENDED:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        try:
+            made: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc]
+        except (ValueError, OverflowError, IndexError, KeyError) as error:
+            raise tarfile.ReadError(f"a broken header: {error}") from error
+        if made.issparse():  # a few bytes of it would make endless zeros
+            raise tarfile.ReadError(f"{made.name!r} is a sparse file: repack it without --sparse")
+        return made
+
+
+_EXTENDED = (
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+)  # fmt: skip
 
 
 def hidden(path: str) -> bool:

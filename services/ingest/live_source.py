@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 
 from services.errors import BadRecord, Unavailable, UndertoneError
-from services.ingest import times
+from services.ingest.checks import checked_gone, checked_post
 from services.ingest.draft import Draft, Gone, Parsed, Refused
 from services.ingest.gaps import Watch
 from services.ingest.live import Message
@@ -185,7 +185,7 @@ class LiveSource:
                 if isinstance(item, BadRecord):
                     kept.append(self._refused(item, message))
                 elif isinstance(item, Gone):
-                    kept.append(item)
+                    kept.append(checked_gone(item, self._wiring.now_ms()))
                 else:
                     kept += self._matched(item, message)
         except BadRecord as error:
@@ -201,7 +201,7 @@ class LiveSource:
         if not topics or draft.id in self._repeats:
             return []
         try:
-            times.checked(draft.created_at_ms, draft.arrived_at_ms or self._wiring.now_ms())
+            draft = checked_post(draft, self._wiring.now_ms())
         except BadRecord as error:
             return [self._refused(error, message)]
         self._repeats[draft.id] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 
 from services.errors import BadRecord
@@ -14,6 +15,7 @@ X_EPOCH_MS = 1_288_834_974_657
 """Ids of X since November 2010 hold the time: milliseconds since this, above 22 other bits."""
 X_FIRST_SNOWFLAKE = 29_700_859_247
 
+_WHOLE = re.compile(r"[0-9]{1,19}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS = {
     name: number
@@ -73,9 +75,15 @@ def from_x(text: str) -> int:
     return from_datetime(moment) - offset_min * 60_000
 
 
+def whole(text: str) -> int | None:
+    """Digits as ids and times are made of, 64 bits of them; None for anything else (Python's own
+    `isdigit` takes `²` too, and `int` no more than 4,300 digits)."""
+    return int(text) if _WHOLE.fullmatch(text) else None
+
+
 def from_snowflake(id_text: str) -> int | None:
     """The time inside an id of X; None for the ids before there was one."""
-    number = int(id_text) if id_text.isascii() and id_text.isdigit() else 0
+    number = whole(id_text) or 0
     return (number >> 22) + X_EPOCH_MS if number >= X_FIRST_SNOWFLAKE else None
 
 

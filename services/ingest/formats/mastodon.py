@@ -36,7 +36,6 @@ class Attachment(msgspec.Struct, gc=False):
     type: str | None = None
     url: str | None = None
     remote_url: str | None = None
-    preview_url: str | None = None
     description: str | None = None
 
 
@@ -107,8 +106,7 @@ def _id(status: Status) -> str:
     if not status.uri:
         if status.id is None:
             raise BadRecord("missing_id", "a status without uri or id")
-        host = urlsplit(status.url or "").hostname or "unknown"
-        return f"mastodon:{host}/{status.id}"
+        return f"mastodon:{_host(status.url) or 'unknown'}/{status.id}"
     own = _OWN.fullmatch(status.uri)
     return f"mastodon:{own[1]}/{own[2]}" if own else f"mastodon:{status.uri}"
 
@@ -117,8 +115,16 @@ def _author(account: Account) -> str:
     """`user@host`, the same wherever it was recorded: a server leaves its own host out."""
     if not account.acct or "@" in account.acct:
         return account.acct or ""
-    host = urlsplit(account.url or "").netloc
+    host = _host(account.url)
     return f"{account.acct}@{host}" if host else account.acct
+
+
+def _host(url: str | None) -> str:
+    """The server that a URL is of, with its port; "" where it is no URL."""
+    try:
+        return urlsplit(url or "").netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
 
 
 def _kind(status: Status, quoted: Status | None) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from services.errors import BadRecord, UsageError
 from services.ingest.draft import Parsed
-from services.ingest.formats.tabular import USUAL, Columns
+from services.ingest.formats.tabular import USUAL, Columns, Table
 
 ROWS = 256
 """Rows decoded at once: with pictures inside, some 5 MB."""
+
+Cells = Mapping[str, object]
 
 
 def parquet_rows(file: Path | BytesIO, columns: Columns) -> Iterator[tuple[int, list[Parsed]]]:
@@ -32,11 +35,41 @@ def parquet_rows(file: Path | BytesIO, columns: Columns) -> Iterator[tuple[int, 
             wanted = [name for name in names if name.lower() in usual or name in usual]
             number = 0
             for batch in table_file.iter_batches(batch_size=ROWS, columns=wanted):
-                for row in batch.to_pylist():
+                for cells in _cells(_in_microseconds(batch)):
                     number += 1
-                    try:
-                        yield number, [table.draft(row)]
-                    except BadRecord as error:
-                        yield number, [error]
+                    yield number, [_parsed(table, cells)]
     except (pa.ArrowException, OSError) as error:
         raise BadRecord("broken_parquet", str(error)) from error
+
+
+def _cells(batch: Any) -> list[Cells | BadRecord]:
+    """Rows of a batch; where Python can't hold one (a time of the year 300,000, text that is no
+    UTF-8) the others are read all the same."""
+    try:
+        return list(batch.to_pylist())
+    except (ValueError, OverflowError) as error:  # of pyarrow's own errors too
+        if batch.num_rows == 1:
+            return [BadRecord("unreadable_row", str(error))]
+    return [row for at in range(batch.num_rows) for row in _cells(batch.slice(at, 1))]
+
+
+def _in_microseconds(batch: Any) -> Any:
+    """Times of nanoseconds, as pandas writes them, cut to what Python can hold."""
+    import pyarrow as pa
+
+    cut = [
+        column.cast(pa.timestamp("us", column.type.tz), safe=False)
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns"
+        else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(cut, names=batch.schema.names)
+
+
+def _parsed(table: Table, cells: Cells | BadRecord) -> Parsed:
+    if isinstance(cells, BadRecord):
+        return cells
+    try:
+        return table.draft(cells)
+    except BadRecord as error:
+        return error

@@ -8,8 +8,9 @@ column its content makes the id, so that the same row is the same post.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
+from itertools import islice
 
 import msgspec
 
@@ -41,6 +42,9 @@ USUAL: dict[str, tuple[str, ...]] = {
 """Our field to the names that people give its column, most telling first."""
 
 KINDS = frozenset({POST, REPOST, REPLY, QUOTE})
+TABLES, COLUMNS = 1_000, 100
+"""Of JSON lines: kinds of line whose columns are remembered, and how many columns such a kind has
+at most; objects of more are told anew each time."""
 _PARTS = re.compile(r"[\s|;,]+(?=\S)")
 
 
@@ -138,22 +142,29 @@ def _digest(text: str, created_at_ms: int | None, author: str, media: tuple[Medi
 
 def _media(value: object, alt: str) -> tuple[Media, ...]:
     """A picture's bytes; or names or URLs, a list of them or one text that parts them."""
-    if isinstance(value, bytes):
-        return (Media(data=value, alt=alt),)
-    if isinstance(value, dict):  # as Hugging Face datasets hold images in Parquet
-        return _media(value.get("bytes") or value.get("path"), alt)
-    if isinstance(value, list | tuple):
-        return tuple(media for item in value for media in _media(item, alt))[:MAX_PICTURES]
-    if not isinstance(value, str) or not value.strip():
-        return ()
-    text = sound(value).strip()
+    items = value if isinstance(value, list | tuple) else (value,)
+    found = (media for item in items for media in _each(item, alt))
+    return tuple(islice(found, MAX_PICTURES))
+
+
+def _each(item: object, alt: str) -> Iterator[Media]:
+    if isinstance(item, dict):  # as Hugging Face datasets hold images in Parquet
+        item = item.get("bytes") or item.get("path")
+    if isinstance(item, bytes):
+        yield Media(data=item, alt=alt)
+    elif isinstance(item, str):
+        yield from (Media(url=name, alt=alt) for name in _named(sound(item).strip()))
+
+
+def _named(text: str) -> list[str]:
+    """The names that stand in one cell."""
     if text.startswith("["):
         try:
-            return _media(msgspec.json.decode(text, type=list[str]), alt)
+            return msgspec.json.decode(text, type=list[str])
         except msgspec.MsgspecError:
             pass  # a list as Python prints it: parted below
-    names = [name.strip("[]'\" ") for name in _PARTS.split(text)]
-    return tuple(Media(url=name, alt=alt) for name in names if name)[:MAX_PICTURES]
+    names = (name.strip("[]'\" ") for name in _PARTS.split(text))
+    return [name for name in names if name]
 
 
 class JsonRows:
@@ -170,6 +181,6 @@ class JsonRows:
         table = self._tables.get(names)
         if table is None:
             table = self._columns.of(names)
-            if len(self._tables) < 1000:
+            if len(self._tables) < TABLES and len(names) < COLUMNS:
                 self._tables[names] = table
         return [table.draft(row)]

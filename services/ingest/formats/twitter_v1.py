@@ -126,9 +126,8 @@ def _notice(line: bytes) -> list[Parsed]:
 def _gone(notice: Delete) -> Gone:
     if notice.status is None:
         raise BadRecord("not_a_post", "a delete notice without a status")
-    at = notice.timestamp_ms
     id_text = _id(notice.status.id_str, notice.status.id)
-    return Gone(f"x:{id_text}", int(at) if at and str(at).isdigit() else None)
+    return Gone(f"x:{id_text}", times.whole(str(notice.timestamp_ms)))
 
 
 def draft(tweet: Tweet) -> Draft:
@@ -192,9 +191,9 @@ def _kind(tweet: Tweet, reply: bool) -> tuple[str, str]:
 
 def _created(tweet: Tweet) -> int | None:
     """To the millisecond where the line says so; else to the second, or from the id."""
-    exact = tweet.timestamp_ms
-    if exact and str(exact).isdigit():
-        return int(exact)
+    exact = times.whole(str(tweet.timestamp_ms))
+    if exact:
+        return exact
     if tweet.created_at:
         return times.from_x(tweet.created_at)
     return times.from_snowflake(_id(tweet.id_str, tweet.id))
