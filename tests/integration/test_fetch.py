@@ -143,7 +143,7 @@ def test_the_smaller_rendition_first_and_the_original_where_there_is_none(
 
 def test_a_host_that_is_silent_is_left_alone_after_a_while(server: PictureServer) -> None:
     def silent(connection: socket.socket) -> None:
-        while not server.stopped:
+        while not server.over.is_set():
             time.sleep(0.05)
 
     fetcher = Fetcher(POLICY, Limits(total_s=0.3), HostLimits(failures=3))

@@ -13,13 +13,11 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.simulators.grafana_state import GrafanaState, Json, Refused
+from tests.simulators.web import Handler, WebServer
 
 INT, STR, BOOL, OBJECT, STRINGS = (int,), (str,), (bool,), (dict,), (list,)
 
@@ -64,7 +62,7 @@ BODIES: Mapping[str, Mapping[str, tuple[type, ...]]] = {
 """Fields by command; each may be null, which Go reads as its zero."""
 
 
-class GrafanaServer(GrafanaState):
+class GrafanaServer(WebServer, GrafanaState):
     """Serves until the `with` ends. What a test may set: the fields of the constructor."""
 
     def __init__(
@@ -76,34 +74,24 @@ class GrafanaServer(GrafanaState):
         path: str = "",
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        super().__init__(set(plugins), version)
-        self.token, self.role, self.path, self._tls = token, role, path, tls
+        WebServer.__init__(self, tls)
+        GrafanaState.__init__(self, set(plugins), version)
+        self.token, self.role, self.path = token, role, path
         self.failing: tuple[int, str] | None = None
         self.requests: list[str] = []
         self.violations: list[str] = []
 
-    def __enter__(self) -> GrafanaServer:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        if self._tls is not None:
-            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
-        scheme = "https" if self._tls else "http"
-        self.url = f"{scheme}://localhost:{self._server.server_address[1]}{self.path}"
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        super().__exit__(kind, *rest)
         if kind is None:
             assert not self.violations, self.violations
+
+    @property
+    def url(self) -> str:
+        return self.origin("localhost") + self.path
+
+    def handler(self) -> type[Handler]:
+        return type("Bound", (_Handler,), {"grafana": self})
 
     @property
     def writes(self) -> list[str]:
@@ -180,25 +168,15 @@ ROUTES: tuple[Route, ...] = (
 """Method, path below /api, the least role ("": none needed), the body, queries, and who serves."""
 
 
-def _handler(grafana: GrafanaServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # one packet for head and body, or each answer waits for an acknowledgement
+class _Handler(Handler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet for head and body, or each answer waits for an acknowledgement
+    grafana: GrafanaServer
 
-        def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            authorization = self.headers.get("Authorization", "")
-            status, found = grafana.answer(self.command, self.path, authorization, body)
-            data = json.dumps(found).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json; charset=UTF-8")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+    def _serve(self) -> None:
+        authorization = self.headers.get("Authorization", "")
+        status, found = self.grafana.answer(self.command, self.path, authorization, self.body())
+        body = json.dumps(found).encode()
+        self.answer(status, body, content_type="application/json; charset=UTF-8")
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
-
-        def log_message(self, format: str, *args: object) -> None:
-            """`requests` has them."""
-
-    return Handler
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve

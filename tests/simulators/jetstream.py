@@ -110,7 +110,7 @@ class JetstreamServer(Listening):
         wanted = set(query.get("wantedCollections", []))
         cursor = int(query["cursor"][0]) - self.skew_us if "cursor" in query else None
         at = self.log.start(cursor)
-        while not self._stop.is_set():
+        while not self.over.is_set():
             with self.log.grown:
                 self.log.grown.wait_for(lambda at=at: len(self.log.events) > at, 0.1)  # type: ignore[misc]
                 batch = self.log.events[at : at + 100]
@@ -145,7 +145,7 @@ class JetstreamServer(Listening):
             close = Frame(Opcode.CLOSE, b"\x03\xe8bye").serialize(mask=False)
             connection.sendall(bytes(close))
             raise ConnectionAbortedError
-        while fault == "stall" and not self._stop.wait(0.05) and _open(connection):
+        while fault == "stall" and not self.over.wait(0.05) and _open(connection):
             pass
         if fault == "stall":
             raise ConnectionAbortedError

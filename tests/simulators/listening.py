@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-from types import TracebackType
 from typing import Self
 
 
@@ -13,21 +12,18 @@ class Listening:
 
     address = "127.0.0.1"
     connections = 0
+    over: threading.Event
+    """For whatever never ends by itself."""
 
     def __enter__(self) -> Self:
-        self._stop = threading.Event()
+        self.over = threading.Event()
         self._listener = socket.create_server((self.address, 0), backlog=64)
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
         self.ending()
         with socket.socket() as last:
             last.connect(self._listener.getsockname())
@@ -43,18 +39,13 @@ class Listening:
         """One connection, closed afterwards; an `OSError` means that the client went away."""
         raise NotImplementedError
 
-    @property
-    def stopped(self) -> bool:
-        """For whatever never ends by itself."""
-        return self._stop.is_set()
-
     def ending(self) -> None:
         """Wake what waits for anything else than its connection."""
 
     def _accept(self) -> None:
         while True:
             connection, _ = self._listener.accept()
-            if self._stop.is_set():
+            if self.over.is_set():
                 connection.close()
                 return
             self.connections += 1
@@ -68,3 +59,14 @@ class Listening:
                 self.serve(connection)
             except OSError:
                 pass
+
+
+def head(connection: socket.socket) -> bytes:
+    """A request's head, up to its blank line; nothing where the client asks no more."""
+    read = b""
+    while b"\r\n\r\n" not in read:
+        chunk = connection.recv(65536)
+        if not chunk:
+            return b""
+        read += chunk
+    return read

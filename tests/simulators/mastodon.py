@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-from tests.simulators.listening import Listening
+from tests.simulators.listening import Listening, head
 
 
 def status(number: int, written_ms: int, host: str = "here.test", text: str = "") -> dict[str, Any]:
@@ -78,22 +78,19 @@ class MastodonServer(Listening):
 
     def serve(self, connection: socket.socket) -> None:
         connection.settimeout(10)
-        while not self._stop.is_set() and self._one(connection):
+        while not self.over.is_set() and self._one(connection):
             pass
 
     def _one(self, connection: socket.socket) -> bool:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            chunk = connection.recv(65536)
-            if not chunk:
-                return False
-            head += chunk
-        path = head.split(b" ")[1].decode()
+        asked = head(connection)
+        if not asked:
+            return False
+        path = asked.split(b" ")[1].decode()
         self.requests.append(path)
-        if f"authorization: bearer {self.token}".encode() not in head.lower():
+        if f"authorization: bearer {self.token}".encode() not in asked.lower():
             connection.sendall(_http(401, b"{}"))
         elif "/streaming" in path:
-            self._stream(connection, head)
+            self._stream(connection, asked)
             return False
         else:
             connection.sendall(_http(200, self._timeline(parse_qs(urlsplit(path).query))))
@@ -109,13 +106,13 @@ class MastodonServer(Listening):
             )
         return json.dumps((found[-limit:] if before else found[:limit])[::-1]).encode()
 
-    def _stream(self, connection: socket.socket, head: bytes) -> None:
+    def _stream(self, connection: socket.socket, asked: bytes) -> None:
         fault = self.faults.pop(0) if self.faults and self.faults[0].startswith("http_") else ""
         if fault:
             connection.sendall(_http(int(fault.removeprefix("http_")), b"{}"))
             return
         protocol = ServerProtocol()
-        protocol.receive_data(head)
+        protocol.receive_data(asked)
         (request,) = protocol.events_received()
         protocol.send_response(protocol.accept(request))
         waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from tests.simulators.listening import Listening
+from tests.simulators.listening import Listening, head
 
 Route = bytes | Callable[[socket.socket], None]
 
@@ -43,7 +43,7 @@ class PictureServer(Listening):
         if self._tls:
             connection = self._tls.wrap_socket(connection, server_side=True)
         try:
-            while not self.stopped and self._one(connection):
+            while not self.over.is_set() and self._one(connection):
                 pass
         except ValueError:
             pass  # no request that we know how to read
@@ -52,13 +52,10 @@ class PictureServer(Listening):
 
     def _one(self, connection: socket.socket) -> bool:
         """Serve one request; whether the connection stays open for another."""
-        head = b""
-        while b"\r\n\r\n" not in head:
-            chunk = connection.recv(65536)
-            if not chunk:
-                return False
-            head += chunk
-        first, *lines = head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
+        asked = head(connection)
+        if not asked:
+            return False
+        first, *lines = asked.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
         path = first.split(" ")[1]
         fields = dict(line.lower().split(": ", 1) for line in lines)
         self.requests.append((path, fields))

@@ -14,12 +14,11 @@ import queue
 import threading
 import time
 from collections.abc import Iterable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from services.ingest.times import X_EPOCH_MS
+from tests.simulators.web import Handler, WebServer
 
 
 def tweet(number: int, written_ms: int, text: str = "") -> dict[str, Any]:
@@ -39,10 +38,11 @@ def tweet(number: int, written_ms: int, text: str = "") -> dict[str, Any]:
 USERS = {"users": [{"id": "7", "username": "someone", "name": "Someone"}]}
 
 
-class XServer:
-    """Serves on any free port until the `with` ends."""
+class XServer(WebServer):
+    """`token` is the one it accepts."""
 
     def __init__(self, token: str = "secret") -> None:
+        super().__init__()
         self.token = token
         self.faults: list[str] = []
         self.rules: dict[str, dict[str, str]] = {}
@@ -54,34 +54,19 @@ class XServer:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.open: list[queue.SimpleQueue[bytes | None]] = []
         self.lock = threading.Lock()
-        self.stopped = threading.Event()
 
-    def __enter__(self) -> XServer:
-        simulator = self
+    @property
+    def url(self) -> str:
+        return self.origin()
 
-        class Bound(_Handler):
-            x = simulator
+    def handler(self) -> type[Handler]:
+        return type("Bound", (_Handler,), {"x": self})
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stopped.set()
+    def __exit__(self, *raised: object) -> None:
         with self.lock:
             for waiting in self.open:
                 waiting.put(None)
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__(*raised)
 
     def post(self, tweets: Iterable[dict[str, Any]]) -> None:
         for found in tweets:
@@ -97,20 +82,12 @@ class XServer:
         return self.faults.pop(0) if due else ""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     protocol_version = "HTTP/1.1"
     x: XServer
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silence."""
-
     def _answer(self, status: int, body: dict[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        self.answer(status, json.dumps(body).encode(), content_type="application/json")
 
     def do_GET(self) -> None:
         split = urlsplit(self.path)
@@ -151,9 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """The upload, to a place that is not the API's and knows no token."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        ids = self.body().decode().split("\n")
         job = self.x.jobs[urlsplit(self.path).path.rpartition("/")[2]]
-        job |= {"status": "in_progress", "ids": body.decode().split("\n")}
+        job |= {"status": "in_progress", "ids": ids}
         self._answer(200, {})
 
     def _results(self, path: str) -> None:
@@ -163,14 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
             for i in self.x.jobs[path.rpartition("/")[2]]["ids"]
             if i in self.x.deleted
         ]  # fmt: skip
-        data = "".join(json.dumps(row) + "\n" for row in rows).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        self.answer(200, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.body())
         if self.path == "/2/compliance/jobs":
             self.x.requests.append((self.path, {"body": [json.dumps(body)]}))
             refused = self.x.fault("job_")
@@ -238,14 +211,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.x.open.append(waiting)
         try:
             self._lines(waiting)
-        except OSError:
-            pass
         finally:
             with self.x.lock:
                 self.x.open.remove(waiting)
 
     def _lines(self, waiting: queue.SimpleQueue[bytes | None]) -> None:
-        while not self.x.stopped.is_set():
+        while not self.x.over.is_set():
             try:
                 line = waiting.get(timeout=self.x.keep_alive_s)
             except queue.Empty:
@@ -266,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._chunk(line[:30])
                 return
             if fault == "stall":
-                self.x.stopped.wait(1.0)
+                self.x.over.wait(1.0)
                 return
             if fault == "disconnect":
                 self._chunk(b'{"errors":[{"title":"operational-disconnect"}]}\r\n')

@@ -22,7 +22,7 @@ def slowly(server: PictureServer, head: bytes, drip: bytes) -> Callable[[socket.
 
     def route(connection: socket.socket) -> None:
         connection.sendall(head)
-        while not server.stopped:
+        while not server.over.is_set():
             connection.sendall(drip)
             time.sleep(0.1)
 
@@ -43,7 +43,7 @@ def test_slow_loris(server: PictureServer, fetcher: Fetcher) -> None:
 def test_endless_body(server: PictureServer, fetcher: Fetcher) -> None:
     def endless(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + hostile.picture())
-        while not server.stopped:
+        while not server.over.is_set():
             connection.sendall(bytes(65536))
 
     server.routes["/endless.jpg"] = endless
@@ -53,7 +53,7 @@ def test_endless_body(server: PictureServer, fetcher: Fetcher) -> None:
 def test_endless_header(server: PictureServer, fetcher: Fetcher) -> None:
     def endless(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nX-A: ")
-        while not server.stopped:
+        while not server.over.is_set():
             connection.sendall(b"a" * 65536)
 
     server.routes["/header.jpg"] = endless
