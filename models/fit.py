@@ -7,7 +7,6 @@ baselines, ablations and the shipped networks all go through it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +18,7 @@ from torch.nn import functional as F
 from models.joint import Batch, Joint, LossConfig
 from models.pretrain import schedule
 from models.progress import Progress
-from models.signature import LABELS, PAD_ID
+from models.signature import PAD_ID
 
 Rows = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float32]
@@ -197,7 +196,3 @@ def predict(
         for name, logits in model.logits(store.batch(rows[at : at + 128], device)).items():
             out[name].append(logits.float().softmax(-1).cpu().numpy())
     return {name: np.concatenate(parts) for name, parts in out.items()}
-
-
-HeadFactory = Callable[[], dict[str, nn.Module]]
-CLASSES = len(LABELS)

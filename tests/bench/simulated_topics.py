@@ -37,9 +37,6 @@ class World:
     gaps: float = GAPS_A_WEEK
 
 
-TEXTBOOK = World(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-
-
 class Simulation:
     """Minutes of many topics, drawn one after the other."""
 

@@ -25,8 +25,6 @@ class Proxy:
         self._target = (host, int(port))
         self.delay_s = 0.0
         self.frozen = False
-        self.carried = 0
-        """Bytes from the clients so far."""
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -98,8 +96,6 @@ class Proxy:
                     time.sleep(self.delay_s)
                 while self.frozen and not self._closed:
                     time.sleep(LINGER_S)
-                if not back:
-                    self.carried += len(data)
                 sink.sendall(data)
         for each in (source, sink):
             with suppress(OSError):
