@@ -13,19 +13,23 @@ from collections.abc import Sequence
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from services.errors import Rewound
 from services.store.client import Client, ScriptMissing
 
-GUARDED = ("apply", "progress", "forget")
+GUARDED: Final = ("apply", "progress", "forget")
+SHARED: Final = {"roll": "sums", "glance": "sums"}
+"""By script, the file whose functions it uses: a script can't import, so the two are joined."""
 
 
 @cache
 def source(name: str) -> str:
-    """The text of `lua/<name>.lua`."""
-    return (files("services.store") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    """The text of `lua/<name>.lua`, behind what it shares with others."""
+    folder = files("services.store") / "lua"
+    parts = (SHARED[name], name) if name in SHARED else (name,)
+    return "".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in parts)
 
 
 def _sha(text: str) -> str:

@@ -1,4 +1,5 @@
 -- Sums one topic's panes into its rolling windows.
+-- Stands behind sums.lua.
 --
 -- KEYS[1]  the topic's `rolling` hash; its name less "rolling" starts every key of the topic
 -- ARGV     1 end_ms (a multiple of 10 s, exclusive), 2 "1" to write, 3 "1" to count authors
@@ -8,47 +9,8 @@
 -- Windows up to 15 minutes are sums of 10 s panes. An hour takes whole minutes
 -- where it can; a day ends at a whole minute and takes whole hours where it can.
 
-local key = KEYS[1]
-local prefix = string.sub(key, 1, -8)
-local call, floor, format = redis.call, math.floor, string.format
 local end_ms, write, refresh = tonumber(ARGV[1]), ARGV[2] == '1', ARGV[3] == '1'
 local most, unit = tonumber(ARGV[4]), tonumber(ARGV[5])
-local PATTERN = '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$'
-
-local slices = {}
-local function slice(name, number)
-    local id = name .. format('%.0f', number)
-    local held = slices[id]
-    if not held then
-        held = {}
-        local flat = call('HGETALL', prefix .. id)
-        for i = 1, #flat, 2 do held[tonumber(flat[i])] = flat[i + 1] end
-        slices[id] = held
-    end
-    return held
-end
-
-local function add_panes(sum, name, start, stop)
-    for pane = start, stop - 1 do
-        local value = slice(name, floor(pane / 60))[pane % 60]
-        if value then
-            local a, b, c, d, e, f, g, h = string.match(value, PATTERN)
-            sum[1], sum[2], sum[3], sum[4] = sum[1] + a, sum[2] + b, sum[3] + c, sum[4] + d
-            sum[5], sum[6], sum[7], sum[8] = sum[5] + e, sum[6] + f, sum[7] + g, sum[8] + h
-        end
-    end
-end
-
--- Panes of `fine` cover the ragged edges, panes of `coarse` (n times wider) what lies between.
-local function add_cover(sum, fine, coarse, n, start, stop)
-    local first, last = math.ceil(start / n), floor(stop / n)
-    if first > last then return add_panes(sum, fine, start, stop) end
-    add_panes(sum, fine, start, first * n)
-    add_panes(sum, coarse, first, last)
-    add_panes(sum, fine, last * n, stop)
-end
-
-local function empty() return {0, 0, 0, 0, 0, 0, 0, 0} end
 
 local function copy(v) return {unpack(v)} end
 
@@ -139,14 +101,8 @@ end
 local out = {'end', format('%.0f', end_ms), 'authors', table.concat(authors, ' ')}
 for i = 1, 5 do
     local v = sums[i]
-    local n = v[1] + v[2] + v[3]
+    local n, mean, deviation = estimate(v, unit)
     local start, stop = bounds(i)
-    local mean, deviation = 'null', 'null'
-    if n > 0 then mean = format('%.6f', v[4] / n / unit) end
-    if n > 1 then
-        local variance = math.max(0, (v[5] - v[4] * v[4] / n) / (n - 1))
-        deviation = format('%.6f', math.sqrt(variance / n) / unit)
-    end
     local function share(x) return n > 0 and format('%.6f', x / n) or 'null' end
     out[#out + 1] = WINDOWS[i][1]
     out[#out + 1] = format(
