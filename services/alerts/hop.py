@@ -113,13 +113,9 @@ class AlertHop:
     def run(self, stop: Event) -> None:
         """Until `stop` is set."""
         try:
-            while not stop.is_set():
-                self.step(0.25)
-        except BaseException as error:
-            self._attempts.fail("stopped", f"stopped: {error!r}")
+            self._attempts.keep_on(self.step, stop.is_set)
+        finally:
             self.close()
-            raise
-        self.close()
 
     def run_dry(self) -> None:
         """Judge everything that is closed; waits where the store is away."""
@@ -143,10 +139,7 @@ class AlertHop:
     def health(self) -> Mapping[str, Any]:
         """For `/healthz`; may be called from another thread."""
         return {
-            "healthy": self._attempts.failing is None,
-            "reason": self._attempts.reason,
-            "since_s": round(self._clock() - self._attempts.since_s, 3),
-            "stage": STAGE,
+            **self._attempts.health(),
             "namespaces": sorted(self._tokens),
             "receivers": self._telling.health(),
         }

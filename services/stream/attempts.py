@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from services import metrics
 from services.errors import Unavailable
@@ -15,6 +15,9 @@ from services.errors import Unavailable
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
+
+STEP_S = 0.25
+"""How long a step waits for something to do, and how late a worker sees that it is to stop."""
 
 
 class Later(Exception):
@@ -68,6 +71,24 @@ class Attempts:
         if self.failing in (what, "start"):
             self._well()
         return result
+
+    def keep_on(self, step: Callable[[float], object], over: Callable[[], bool]) -> None:
+        """Step until it is over. What ends the worker otherwise is noted, and raised."""
+        try:
+            while not over():
+                step(STEP_S)
+        except BaseException as error:
+            self.fail("stopped", f"stopped: {error!r}")
+            raise
+
+    def health(self) -> Mapping[str, Any]:
+        """For `/healthz`; may be called from another thread."""
+        return {
+            "healthy": self.failing is None,
+            "reason": self.reason,
+            "since_s": round(self._clock() - self.since_s, 3),
+            "stage": self._stage,
+        }
 
     def fail(self, what: str, reason: str) -> None:
         if self.failing is None or self.reason != reason:

@@ -105,10 +105,7 @@ class Worker:
     def health(self) -> Mapping[str, Any]:
         """For `/healthz`; may be called from another thread."""
         return {
-            "healthy": self._attempts.failing is None,
-            "reason": self._attempts.reason,
-            "since_s": round(self._clock() - self._attempts.since_s, 3),
-            "stage": self._stage.name,
+            **self._attempts.health(),
             "partitions": sorted(self._intake.ledger.held),
             "in_flight": len(self._flight),
         }
@@ -141,10 +138,8 @@ class Worker:
     def run(self, stop: Event) -> None:
         """Until `stop` is set; then finish what is in flight, commit, leave the group."""
         try:
-            while not stop.is_set():
-                self.step(0.25)
-        except BaseException as error:
-            self._attempts.fail("stopped", f"stopped: {error!r}")
+            self._attempts.keep_on(self.step, stop.is_set)
+        except BaseException:
             self._let_go()
             raise
         self.close()
