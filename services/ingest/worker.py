@@ -22,7 +22,7 @@ from services.ingest.source import Brought, Source
 from services.records import End, encode
 from services.stream import dead_letters
 from services.stream.attempts import Attempts, Backoff, Later
-from services.stream.port import ALL_PARTITIONS, DeadLetter, Output, Record, Streams
+from services.stream.port import ALL_PARTITIONS, Output, Streams
 from services.stream.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -94,10 +94,7 @@ class IngestWorker:
     def health(self) -> Mapping[str, Any]:
         """For `/healthz`; may be called from another thread."""
         return {
-            "healthy": self._attempts.failing is None,
-            "reason": self._attempts.reason,
-            "since_s": round(self._clock() - self._attempts.since_s, 3),
-            "stage": STAGE,
+            **self._attempts.health(),
             "source": self.source.name,
         }
 
@@ -130,8 +127,7 @@ class IngestWorker:
     def run(self, stop: Event) -> None:
         """Until the source ends or `stop` is set; what was brought is flushed and saved."""
         try:
-            while not (stop.is_set() or self._done):
-                self.step(0.25)
+            self._attempts.keep_on(self.step, lambda: stop.is_set() or self._done)
             if not self._done:
                 self._attempts.make("flush", self.saved)
         except Later as error:
@@ -171,19 +167,22 @@ class IngestWorker:
         return outputs
 
     def _dead_letter(self, item: Refused) -> Output:
-        """The original bytes; the headers say from which file, member and line."""
+        """The original bytes, and from which file, member and line they are."""
         metrics.DEAD_LETTERS.labels(STAGE, item.reason).inc()
         self._shown += 1
         if self._shown <= SHOWN:
             log.warning("%s: %s: %s", item.place, item.reason, item.message)
         if self._shown == SHOWN:
             log.warning("more that can't be read is only counted; see `undertone dead-letters`")
-        where = {"file": item.file, "member": item.member, "line": str(item.line)}
-        headers = tuple((name, text.encode()) for name, text in where.items() if text)
-        stream = f"{self.source.name}:{self.source.namespace}"
-        record = Record(stream, 0, item.line, None, item.value, self._now_ms(), headers)
-        dead = DeadLetter(record, item.reason, item.message)
-        return dead_letters.encode(dead, self._names.dead_letters, STAGE)
+        return dead_letters.encode_source(
+            item.value,
+            item.reason,
+            item.message,
+            stream=self._names.dead_letters,
+            stage=STAGE,
+            source=f"{self.source.namespace}: {item.place}",
+            now_ms=self._now_ms(),
+        )
 
     def _settle(self) -> None:
         """Flush, and save the place, when it is time and it is ours to do."""

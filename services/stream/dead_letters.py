@@ -12,7 +12,7 @@ original ones, all UTF-8:
     undertone-partition   in decimal
     undertone-offset
     undertone-timestamp   of the original record, milliseconds since 1970 UTC
-    undertone-source      for what never was on a stream: file, member and line, or host
+    undertone-source      for what never was on a stream: namespace, file, member and line, or host
     undertone-null        "1" where the original had neither key nor value, which
                           a dead letter can't have (its value is empty then)
 
@@ -24,7 +24,6 @@ A replayed record carries `undertone-replayed`: how often it was.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -35,7 +34,6 @@ REPLAYED = PREFIX + "replayed"
 HANDLED = PREFIX + "handled"
 MAX_MESSAGE, MAX_TRACEBACK = 2_000, 8_000
 """In characters: a dead letter must not outgrow the stream that takes it."""
-STREAM = re.compile(r"[a-zA-Z0-9._-]+")
 CHUNK = 500
 """Records read at once."""
 FLUSH_S = 10.0
@@ -59,9 +57,9 @@ class Letter:
 
     @property
     def replayable(self) -> bool:
-        """Whether it was on a stream: sources have names that no stream can have (`x:live`)."""
+        """Whether it was on a stream, and is more than the fact that it was there."""
         record = self.dead.record
-        return bool(STREAM.fullmatch(record.stream)) and (record.key, record.value) != (None, None)
+        return bool(record.stream) and (record.key, record.value) != (None, None)
 
     @property
     def origin(self) -> str:

@@ -138,12 +138,7 @@ def test_replay_drop_and_streams_as_commands(box: Box) -> None:
     source = dead_letters.encode_source(
         b"x", "bad_json", "no", stream=box.dead, stage="ingest", source="a.gz, line 3", now_ms=5
     )
-    of_source = Record("bluesky:live", 0, 3, None, b"y", 5)
-    send(
-        box.streams,
-        source,
-        dead_letters.encode(DeadLetter(of_source, "bad_json", "no"), box.dead, "ingest"),
-    )
+    send(box.streams, source)
     if isinstance(box.streams, MemoryStreams):
         with pytest.raises(UsageError, match="in memory are gone"):
             output(box, "replay_letters", chosen=box.letters())
@@ -152,8 +147,8 @@ def test_replay_drop_and_streams_as_commands(box: Box) -> None:
         return
     shown = output(box, "replay_letters", chosen=box.letters())
     assert "1 sent back" in shown
-    assert "2 never were on a stream" in shown
-    assert "2 dropped" in output(box, "drop_letters", chosen=box.letters())
+    assert "1 never were on a stream" in shown
+    assert "1 dropped" in output(box, "drop_letters", chosen=box.letters())
     console = Console(file=io.StringIO(), width=200)
     names = {box.stream: 3, box.dead: 2, box.stream + ".new": 1}
     commands.create_streams(box.streams, names, console, replication=1, retention_h=24)
