@@ -26,11 +26,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from services.ingest.gaps import Watch
 from services.ingest.live import Backoff, Ended, Live, Message
+from services.ingest.times import AHEAD_MS
+from services.ingest.websocket import FAILURES, MAX_MESSAGE, cause_of, receive
 
 PUBLIC_HOSTS = (
     "wss://jetstream2.us-east.bsky.network",
@@ -39,11 +41,8 @@ PUBLIC_HOSTS = (
     "wss://jetstream1.us-west.bsky.network",
 )
 COLLECTIONS = ("app.bsky.feed.post", "app.bsky.feed.repost")
-MAX_MESSAGE = 4 << 20
 CHUNK = 512
 """Messages moved at once between the threads."""
-MAX_AHEAD_US = 300_000_000
-"""A server's clock may be this far ahead of ours; what claims more moves no cursor."""
 
 _TIME_US = re.compile(rb'"time_us"\s*:\s*(\d{1,19})')
 
@@ -143,16 +142,10 @@ class JetstreamSocket:
                         begun = self._first(chunk, host)
                     received += len(chunk)
                     self._put(chunk)
-        except InvalidStatus as error:
-            return received, f"http_{error.response.status_code}"
-        except (InvalidHandshake, InvalidURI):
-            return received, "handshake_failed"
-        except ConnectionClosed:
-            return received, "connection_lost"
         except TimeoutError:
             return received, "silent" if received else "no_answer"
-        except OSError:
-            return received, "connection_failed"
+        except FAILURES as error:
+            return received, cause_of(error)
         return received, "closed"
 
     def _url(self, host: str) -> str:
@@ -165,10 +158,10 @@ class JetstreamSocket:
 
     def _chunk(self, socket: ClientConnection) -> list[bytes]:
         """At least one message, and what else has come in by then."""
-        chunk = [_payload(socket.recv(self._tuning.silence_s, decode=False))]
+        chunk = [receive(socket, self._tuning.silence_s)]
         try:
             while len(chunk) < CHUNK:
-                chunk.append(_payload(socket.recv(0, decode=False)))
+                chunk.append(receive(socket, 0))
         except (TimeoutError, ConnectionClosed):
             pass  # a lost connection shows again at the next call, with nothing left to hand on
         return chunk
@@ -192,12 +185,8 @@ class JetstreamSocket:
         return True
 
     def _put(self, chunk: Sequence[bytes]) -> None:
-        latest_us = self._watch.clock_ms() * 1000 + MAX_AHEAD_US
+        latest_us = (self._watch.clock_ms() + AHEAD_MS) * 1000  # what claims more moves no cursor
         newest_us = max((us for us in map(time_us, chunk) if us < latest_us), default=0)
         self._newest_us = max(self._newest_us, newest_us)
         self._watch.received(len(chunk), newest_us // 1000)
         self._live.put(chunk, self._newest_us)
-
-
-def _payload(message: str | bytes) -> bytes:
-    return message if isinstance(message, bytes) else message.encode()

@@ -20,16 +20,16 @@ from urllib.parse import urlencode, urlsplit
 
 import httpcore
 import msgspec
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
 from services.errors import UsageError
 from services.ingest.gaps import Watch
 from services.ingest.live import Backoff, Ended, Live, Message
+from services.ingest.times import AHEAD_MS
+from services.ingest.websocket import FAILURES, MAX_MESSAGE, cause_of, receive
 
 PAGE = 40
 """Statuses in a page of a timeline, at most (the API's own limit)."""
-MAX_MESSAGE = 4 << 20
 WAITING = 10_000
 """Events that may pile up while we catch up."""
 STREAMS = {
@@ -142,18 +142,14 @@ class MastodonSocket:
                 received += self._caught_up()
                 self._watch.connected(self._server)
                 while not self._live.stopped.is_set():
-                    self._put(_bytes(socket.recv(self._tuning.silence_s, decode=False)))
+                    self._put(receive(socket, self._tuning.silence_s))
                     received += 1
-        except InvalidStatus as error:
-            return self._ended(received, f"http_{error.response.status_code}")
-        except (InvalidHandshake, InvalidURI):
-            return self._ended(received, "handshake_failed")
-        except ConnectionClosed:
-            return self._ended(received, "connection_lost")
-        except (TimeoutError, httpcore.TimeoutException):
+        except httpcore.TimeoutException:
             return self._ended(received, "silent")
-        except (OSError, httpcore.NetworkError, httpcore.ProtocolError):
+        except (httpcore.NetworkError, httpcore.ProtocolError):
             return self._ended(received, "connection_failed")
+        except FAILURES as error:
+            return self._ended(received, cause_of(error))
         except _Refused as refused:
             return self._ended(received, f"http_{refused.status}", refused.wait_s)
         return self._ended(received, "closed")
@@ -173,7 +169,7 @@ class MastodonSocket:
         self._live.put([message], self._newest)
 
     def _reached(self, status_id: str) -> None:
-        latest_ms = self._watch.clock_ms() + 300_000
+        latest_ms = self._watch.clock_ms() + AHEAD_MS
         if status_id and id_ms(status_id) < latest_ms:
             self._newest = max(self._newest, int(status_id))
 
@@ -273,7 +269,3 @@ def _wait_s(response: httpcore.Response) -> float:
     except ValueError:
         return 0.0
     return max(0.0, min(calendar.timegm(at) - time.time(), 300.0))
-
-
-def _bytes(message: str | bytes) -> bytes:
-    return message if isinstance(message, bytes) else message.encode()
