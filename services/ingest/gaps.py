@@ -8,6 +8,7 @@ is written to the store.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 
 from services import metrics
 from services.store.source_status import Gap, Status
+
+log = logging.getLogger(__name__)
 
 ClockMs = Callable[[], int]
 KEPT = 100
@@ -43,14 +46,18 @@ class Watch:
         with self._lock:
             self._connected, self._since_ms = True, self.clock_ms()
             self._host, self._cause = host, ""
+        log.info("%s: connected to %s", self.source, host)
         metrics.SOURCE_CONNECTED.labels(self.source).set(1)
 
     def disconnected(self, cause: str) -> None:
         """The connection ended or could not be had; the first cause of an outage stays."""
         with self._lock:
-            if self._connected or not self._since_ms:
+            if news := self._connected or not self._since_ms:
                 self._connected, self._since_ms, self._cause = False, self.clock_ms(), cause
             self._reconnects += 1
+        if news:
+            why = cause.replace("_", " ")
+            log.warning("%s: not connected (%s); tried again until it answers", self.source, why)
         metrics.SOURCE_CONNECTED.labels(self.source).set(0)
         metrics.SOURCE_RECONNECTS.labels(self.source, cause).inc()
 

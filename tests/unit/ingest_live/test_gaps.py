@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from prometheus_client import REGISTRY
 
 from services.ingest.gaps import KEPT, Gap, Watch
@@ -44,6 +45,14 @@ def test_connected_since_and_the_first_cause_of_an_outage() -> None:
     watch.connected("host-b")
     status = watch.status()
     assert (status.connected, status.since_ms, status.host) == (True, 3_000_000, "host-b")
+
+
+def test_an_outage_is_told_once_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch("s6", Clock())
+    for _ in range(3):
+        watch.disconnected("connection_failed")
+    told = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told == ["s6: not connected (connection failed); tried again until it answers"]
 
 
 def test_lag_is_that_of_the_newest_event() -> None:
