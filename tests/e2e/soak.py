@@ -27,6 +27,7 @@ from services.records import Post, decode
 from services.settings import Settings, load_settings
 from services.settings.model import SECRETS
 from services.store.reader import Reader
+from services.stream.kafka import KafkaStreams
 from services.stream.worker import Worker
 from tests.conftest import ROOT
 from tests.servers.kafka import KafkaServer
@@ -137,7 +138,7 @@ def in_kafka(settings: Settings) -> Counter[str]:
 def counted(settings: Settings, wanted: int) -> int:
     """Posts that the aggregator counts, behind an inference hop with a stand-in classifier.
 
-    Waits for the number that is wanted, and then a while for what would be too many.
+    Waits for the number that is wanted, and then for the rest of both streams: it may be too many.
     """
     with ExitStack() as stack:
         streams = stack.enter_context(closing(pipeline.make_streams(settings)))
@@ -150,15 +151,26 @@ def counted(settings: Settings, wanted: int) -> int:
         threads = [threading.Thread(target=worker.run, args=(stop,)) for worker in workers]
         for thread in threads:
             thread.start()
-        until, found = time.monotonic() + 120, 0
-        while time.monotonic() < until and found < wanted:
-            time.sleep(0.5)
-            found = Reader(store).totals(settings.namespace, "everything").sums.count
-        time.sleep(3)
+        totals, until = Reader(store).totals, time.monotonic() + 120
+        while time.monotonic() < until and not (
+            totals(settings.namespace, "everything").sums.count >= wanted
+            and is_through(settings, streams)
+        ):
+            time.sleep(0.2)
         stop.set()
         for thread in threads:
             thread.join(30)
-        return Reader(store).totals(settings.namespace, "everything").sums.count
+        return totals(settings.namespace, "everything").sums.count
+
+
+def is_through(settings: Settings, streams: KafkaStreams) -> bool:
+    """Whether each hop has committed all that the one before it wrote."""
+    names = pipeline.Names.of(settings)
+    hops = (
+        (names.posts, pipeline.inference_group(settings)),
+        (names.scores, settings.streams_prefix + "aggregation"),
+    )
+    return all(not sum(streams.lag(stream, group).values()) for stream, group in hops)
 
 
 def soak(
