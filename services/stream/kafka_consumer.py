@@ -52,6 +52,7 @@ class Consumer:
         inner.subscribe([stream], listener=self._tenures)
 
     def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+        self._look_after()  # first: what it raises must not cost records that a poll has brought
         if self._inner.group_metadata().state is not MemberState.STABLE:
             timeout_s = max(timeout_s, JOIN_POLL_S)
         with self._calls():
@@ -59,9 +60,7 @@ class Consumer:
                 found = self._inner.poll(int(timeout_s * 1000), max_records=max_records)
             except REBALANCING:
                 return []
-        records = [record_of(one) for batch in found.values() for one in batch]
-        self._look_after()
-        return records
+        return [record_of(one) for batch in found.values() for one in batch]
 
     def _look_after(self) -> None:
         """Ask for the ends now and then: is anybody there, and how far behind are we?"""

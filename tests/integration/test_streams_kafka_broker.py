@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.errors import Unavailable, UsageError
+from services.stream import kafka_consumer
 from services.stream.driver import open_streams
 from services.stream.kafka import KafkaStreams
 from services.stream.port import Output
@@ -85,6 +86,34 @@ def test_a_producer_outlives_its_broker_in_order_and_once(mortal: KafkaServer) -
                 continue
         producer.close()
         assert numbers(streams, stream) == list(range(300))
+    streams.close()
+
+
+@pytest.mark.slow
+def test_what_was_fetched_when_the_broker_died_is_handed_out_once_it_is_back(
+    mortal: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poll that finds the broker gone must not swallow what it had in its buffer."""
+    monkeypatch.setattr(kafka_consumer, "LOOK_EVERY_S", 0.05)  # while there is something in it
+    streams = quick(mortal)
+    prefix = fresh(streams, 1)
+    fill(streams, prefix + "in", 0, 1_000)
+    consumer = streams.consumer(prefix + "in", "g")
+    read: list[int] = []
+
+    def poll(most: int) -> int:
+        read.extend(int(record.value or b"-1") for record in consumer.poll(most, 0.1))
+        return len(read)
+
+    eventually(lambda: poll(1) > 2)
+    mortal.kill()
+    with pytest.raises(Unavailable):
+        while poll(1) < 1_000:
+            time.sleep(0.005)
+    mortal.start()
+    eventually(lambda: poll(1_000) >= 1_000)
+    assert read == list(range(1_000))
+    consumer.close()
     streams.close()
 
 
