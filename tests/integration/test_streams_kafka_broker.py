@@ -105,11 +105,14 @@ def test_what_was_fetched_when_the_broker_died_is_handed_out_once_it_is_back(
         read.extend(int(record.value or b"-1") for record in consumer.poll(most, 0.1))
         return len(read)
 
+    def poll_on() -> None:
+        while poll(1) < 1_000:
+            time.sleep(0.005)
+
     eventually(lambda: poll(1) > 2)
     mortal.kill()
     with pytest.raises(Unavailable):
-        while poll(1) < 1_000:
-            time.sleep(0.005)
+        poll_on()
     mortal.start()
     eventually(lambda: poll(1_000) >= 1_000)
     assert read == list(range(1_000))
