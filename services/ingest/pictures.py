@@ -8,7 +8,7 @@ so that a bomb is refused for what it claims. A JPEG that is already small,
 upright and whole passes through as it is: encoding again would only lose.
 
 Reasons: empty_picture, not_a_picture, format_refused, too_many_bytes,
-too_many_pixels, broken_picture.
+too_many_pixels, too_many_scans, broken_picture.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import io
 import warnings
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from services.ingest.jpeg import Markers, markers
 
 SHORT_SIDE = 320
 """Pixels; the networks look at 224, a person at the dashboard a little more."""
@@ -27,6 +29,10 @@ MAX_PIXELS_WHOLE = 16_000_000
 """Where the decoder needs the whole picture at once: 4 bytes a pixel, 6 of a progressive JPEG."""
 MAX_PIXELS_WEBP = 6_000_000
 """Its decoder keeps four copies of the whole, 16 bytes a pixel. No picture may take 100 MB."""
+MAX_SCANNED = 256_000_000
+"""Pixels times scans of a JPEG: the largest progressive one in 16 scans, ten being usual."""
+MAX_AS_IS = 256 << 10
+"""Bytes of a small JPEG that is passed through; what has more holds something else."""
 BAND = 64
 """Rows of the reduced picture that are flattened at a time."""
 QUALITY = 88
@@ -59,9 +65,10 @@ def normalise(data: bytes, *, anew: bool = False) -> bytes:
 
 def _normalise(data: bytes, anew: bool) -> bytes:
     try:
+        jpeg = markers(data) if data.startswith(b"\xff\xd8\xff") else None
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            _refuse_bombs(picture)
-            if not anew and _fits(picture, data):
+            _refuse_bombs(picture, jpeg)
+            if not anew and jpeg is not None and jpeg.bare and _fits(picture, data):
                 return data
             return _encode(_upright(picture))
     except BadPicture:
@@ -74,10 +81,12 @@ def _normalise(data: bytes, anew: bool) -> bytes:
         raise BadPicture("broken_picture", f"{type(error).__name__}: {error}") from error
 
 
-def _refuse_bombs(picture: Image.Image) -> None:
+def _refuse_bombs(picture: Image.Image, jpeg: Markers | None) -> None:
     pixels, limit = picture.width * picture.height, MAX_PIXELS_WHOLE
-    if picture.format in ("JPEG", "MPO") and "progressive" not in picture.info:
-        limit = MAX_PIXELS
+    if jpeg is not None:
+        limit = MAX_PIXELS if jpeg.at_once else MAX_PIXELS_WHOLE
+        if max(pixels, 1 << 16) * jpeg.scans > MAX_SCANNED:
+            raise BadPicture("too_many_scans", f"{jpeg.scans} scans of {pixels} pixels")
     elif picture.format == "WEBP":
         limit = MAX_PIXELS_WEBP
     if pixels > limit:
@@ -85,17 +94,16 @@ def _refuse_bombs(picture: Image.Image) -> None:
 
 
 def _fits(picture: Image.Image, data: bytes) -> bool:
-    """Whether the bytes can travel as they are: small, RGB or grey, whole, and nothing else in it.
+    """Whether a bare JPEG can travel as it is: small, RGB or grey, whole.
 
-    EXIF may turn the picture, or say where it was taken; what follows the end of
-    the image (which can't occur inside it) is a passenger. Neither travels.
+    What its other segments hold may turn the picture, or say where it was taken (EXIF, XMP); what
+    follows the end of the image (which can't occur inside it) is a passenger. Neither travels.
     """
     return (
-        picture.format == "JPEG"
+        len(data) <= MAX_AS_IS
         and min(picture.size) <= SHORT_SIDE
         and max(picture.size) <= 4 * SHORT_SIDE
         and picture.mode in ("RGB", "L")
-        and "exif" not in picture.info
         and data.find(b"\xff\xd9") == len(data) - 2
     )
 
@@ -154,6 +162,8 @@ def _reduced(picture: Image.Image) -> Image.Image:
 
 
 def _encode(picture: Image.Image) -> bytes:
-    out = io.BytesIO()
-    picture.convert("RGB").save(out, "JPEG", quality=QUALITY)
+    """Without what Pillow knows of it, which it would write again: comments among it."""
+    out, bare = io.BytesIO(), picture.convert("RGB")
+    bare.info.clear()
+    bare.save(out, "JPEG", quality=QUALITY)
     return out.getvalue()
