@@ -104,3 +104,22 @@ def test_panes_are_as_fine_as_can_be_read_and_are_kept(page: Page) -> None:
         "10s", "1m", "5m", "5m", "1h", "1d",
     ]  # fmt: skip
     assert [fits(0.25, 24), fits(1, 24 * 30)] == ["1m", "1h"]
+
+
+def test_charts_are_drawn_in_the_colours_of_the_theme(page: Page) -> None:
+    """The system's, until the reader chooses; a canvas takes colours, and no `light-dark()`."""
+
+    def drawn() -> tuple[str, str]:
+        found = call(page, "chart/colours", "colours")
+        return found["ink"], found["negative"]
+
+    light, dark = (
+        ("rgb(23, 27, 38)", "rgb(210, 84, 27)"),
+        ("rgb(233, 236, 242)", "rgb(232, 118, 60)"),
+    )
+    page.emulate_media(color_scheme="dark")
+    assert drawn() == dark
+    call(page, "prefs", "applyTheme", "light")
+    assert drawn() == light
+    call(page, "prefs", "applyTheme", "auto")
+    assert drawn() == dark

@@ -37,7 +37,3 @@ export function applyTheme(theme = held.theme) {
   if (theme === "auto") document.documentElement.removeAttribute("data-theme");
   else document.documentElement.dataset.theme = theme;
 }
-
-export const isDark = () =>
-  held.theme === "dark" ||
-  (held.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);

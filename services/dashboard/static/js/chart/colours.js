@@ -5,6 +5,11 @@ const NAMES = [
   "negative", "critical", "warning", "info",
 ];
 
+/** As colours, not as text: what `light-dark()` comes to is settled before we read it. */
+for (const name of NAMES) {
+  CSS.registerProperty({ name: `--${name}`, syntax: "<color>", inherits: true, initialValue: "#888" });
+}
+
 export function colours() {
   const style = getComputedStyle(document.documentElement);
   return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
