@@ -84,7 +84,7 @@ def _bare() -> dict[str, str]:
     return {n: v for n, v in os.environ.items() if not n.startswith("UNDERTONE_")}
 
 
-def stop(processes: Iterable[subprocess.Popen[bytes]], within_s: float = 12.0) -> list[int]:
+def stop(processes: Iterable[subprocess.Popen[bytes]], within_s: float = 30.0) -> list[int]:
     """SIGTERM to all; their exit statuses. One that takes longer is killed and fails the test."""
     processes = list(processes)
     for process in processes:

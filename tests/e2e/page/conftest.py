@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from tests.conftest import missing
 from tests.e2e.page.site import DEMO, Feed, Site, open_site
@@ -19,6 +19,7 @@ from tests.servers.chromium import BrowserMissing, axe, chromium
 from tests.servers.valkey import ServerMissing
 
 DESKTOP = {"width": 1360, "height": 900}
+expect.set_options(timeout=20_000)  # of a machine that is busy with other tests; 5 s otherwise
 
 
 class Visit(Protocol):

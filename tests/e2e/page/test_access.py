@@ -173,7 +173,7 @@ def test_shortcuts_and_focus_after_a_live_update(visit: Visit, feed: Feed) -> No
     expect(page.locator("input[type=search]")).to_be_focused()
     page.keyboard.type("bra")
     feed.add("Brand", 1)
-    expect(page.locator(".card-foot data")).to_have_text("3", timeout=3_000)
+    expect(page.locator(".card-foot data")).to_have_text("3")
     assert page.evaluate("document.activeElement.value") == "bra"
     page.get_by_role("link", name="Brand", exact=True).focus()
     page.keyboard.press("Enter")
