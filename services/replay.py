@@ -31,13 +31,15 @@ from services.settings import Settings
 from services.store.alerts import COMPARED
 from services.store.outbox import History, histories
 from services.store.reader import REPLAY, Pane, Reader, Totals
-from services.store.schema import BOOKS
+from services.store.schema import BOOKS, valid_namespace
 from services.store.store import Store
 from services.stream import dead_letters
 from services.stream.port import Streams
 from services.topics import Topics, load_topics
 
 HOUR_MS = 3_600_000
+ALWAYS = "always"
+"""Of `media_fetch`: pictures of archives are fetched too."""
 SHORT_MS = 48 * HOUR_MS
 """A replay shorter than this is drawn from panes of a minute."""
 
@@ -90,8 +92,9 @@ class Watch:
 
 def replay(settings: Settings, request: Request, stop: Event, watch: Watch) -> Outcome:
     """Run it to the end, or until `stop` is set; then it goes on from there when run again."""
-    if request.report is not None:
-        report.check_writable(request.report)
+    for path in (request.report, request.scores):
+        if path is not None:
+            report.check_writable(path)
     topics = load_topics(request.topics)
     options = _options(settings, request, topics)
     begun = time.monotonic()
@@ -139,11 +142,16 @@ def _options(settings: Settings, request: Request, topics: Topics) -> ReplayOpti
         from_ms=request.from_ms,
         to_ms=request.to_ms,
         topics_digest=_digest(topics),
+        fetched=settings.media_fetch == ALWAYS,
     )
     namespace = request.namespace
     if namespace is None:
         stem = re.sub(r"[^\w.-]+", "-", request.archives[0].name.partition(".")[0], flags=re.ASCII)
         namespace = f"replay-{stem[:40].strip('-') or 'stdin'}-{options.fingerprint()[:8]}"
+    if not valid_namespace(namespace):
+        raise UsageError(
+            f"--namespace {namespace!r}: takes letters, digits, '.', '_' and '-', at most 100"
+        )
     if namespace == settings.namespace:
         raise UsageError(f"{namespace!r} is the live namespace: a replay needs one of its own")
     return replace(options, namespace=namespace, workspace=options.workspace / namespace)
@@ -156,7 +164,7 @@ def _digest(topics: Topics) -> str:
 
 def _fetch(settings: Settings, stack: ExitStack) -> Any:
     """A fetcher where archives may be completed from the network."""
-    if settings.media_fetch != "always":
+    if settings.media_fetch != ALWAYS:
         return None
     return stack.enter_context(closing(Fetcher())).fetch_many
 

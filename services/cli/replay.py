@@ -32,7 +32,7 @@ class Face:
         self._said_s = 0.0
 
     def started(self, source: Source, namespace: str) -> None:
-        ended = " (counted before)" if source.ended else ""
+        ended = " (counted before; another --namespace counts anew)" if source.ended else ""
         self.console.print(f"Namespace {namespace}{ended}", highlight=False, markup=False)
         if self.page:
             self._show_page(namespace)
@@ -67,7 +67,8 @@ class Face:
 
 
 def run(settings: Settings, request: Request, along: Along) -> int:
-    """The exit status: 0 when all is counted, 130 when it was stopped before."""
+    """The exit status: 0 when all is counted, 1 where nothing could be read, 130 when it was
+    stopped before."""
     with stop_on_signal() as stop, ExitStack() as stack:
         url = serve_along(settings, stack) if along.wanted else ""
         face = Face(url, open_browser=along.open)
@@ -82,7 +83,8 @@ def run(settings: Settings, request: Request, along: Along) -> int:
         where = "" if is_embedded(settings) else " The other hops go on with what is on Kafka."
         face.console.print(f"Stopped. The same command goes on from here.{where}", highlight=False)
         return 130
-    return 0
+    nothing = outcome.counters.dead_lettered and not outcome.counters.posts_read
+    return 1 if nothing else 0
 
 
 def _again(settings: Settings) -> str:
@@ -98,7 +100,8 @@ def _print(outcome: Outcome, again: str) -> None:
         for topic, total in outcome.totals.items()
         if total.first_post_ms is not None and total.last_post_ms is not None
     }
-    console.print(topics_table(outcome.namespace, outcome.totals, trends))
+    if outcome.totals:
+        console.print(topics_table(outcome.namespace, outcome.totals, trends))
     made = outcome.report
     console.print(
         f"{made['posts_read']:,} posts read, {made['posts_matched']:,} matched, "
@@ -111,7 +114,7 @@ def _print(outcome: Outcome, again: str) -> None:
         console.print(alerts_table([history.alert for history in outcome.alerts]))
     for line in notes(outcome.counters):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    if outcome.complete:
+    if outcome.complete and outcome.totals:
         console.print(
             f"Look again: {again} rolling --namespace {outcome.namespace} --window 1h",
             highlight=False,

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.signature import LABELS
+from services.ingest.media import MISSING
 from services.ingest.source import Counters, Source
 from services.store.reader import Pane, Sums, Totals
 
@@ -143,10 +144,25 @@ def notes(counters: Counters) -> list[str]:
     """What a person should know beyond the table: nothing is passed over in silence."""
     lines = []
     if counters.dead_lettered:
-        lines.append(f"{counters.dead_lettered:,} could not be read and were dead-lettered")
+        lines.append(
+            f"{counters.dead_lettered:,} could not be read and were dead-lettered: "
+            "undertone dead-letters list"
+        )
+    if not counters.posts_read:
+        lines.append("No post was read. undertone replay --help names the formats.")
+    elif not counters.posts_matched:
+        lines.append(
+            "No topic took a post: undertone topics test FILE TEXT says why. Posts without a "
+            "picture are taken where a topic says `text_only: true`."
+        )
     without = counters.images_missing + counters.images_failed
     if without:
         lines.append(f"{without:,} pictures could not be had; their posts were scored by the words")
+    if not MISSING.isdisjoint(counters.reasons):
+        lines.append(
+            "Put them into the folder that --media names (called as their address ends, or by the "
+            "post's id), or have them fetched: UNDERTONE_MEDIA_FETCH=always"
+        )
     if counters.reasons:
         most = sorted(counters.reasons.items(), key=lambda item: -item[1])[:8]
         lines.append("reasons: " + ", ".join(f"{name} {count:,}" for name, count in most))

@@ -55,16 +55,20 @@ class ReplayOptions:
     to_ms: int | None = None
     topics_digest: str = ""
     """Of the topics: another set of topics is another replay."""
+    fetched: bool = False
+    """Whether pictures that the folder lacks are fetched."""
 
     def fingerprint(self) -> str:
-        """The same for the same files, topics and options: what a cursor belongs to."""
+        """The same for the same files, pictures, topics and options: what a cursor belongs to."""
         files = [
             (str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns)
             if path != STDIN
             else ("-", 0, 0)
             for path in files_of(self.archives, self.media)
         ]
-        parts = (files, self.format, self.columns, self.from_ms, self.to_ms, self.topics_digest)
+        media = str(self.media.absolute()) if self.media is not None else ""
+        told = (self.format, self.columns, self.from_ms, self.to_ms, self.topics_digest)
+        parts = (files, media, self.fetched, *told)
         return blake2b(msgspec.json.encode(parts), digest_size=8).hexdigest()
 
 
@@ -97,8 +101,8 @@ def open_replay(
         place = msgspec.json.decode(cursor, type=Cursor)
         if place.fingerprint != fingerprint:
             raise UsageError(
-                f"the namespace {options.namespace!r} holds another replay (other files, topics or "
-                "options): choose another one with --namespace"
+                f"the namespace {options.namespace!r} holds another replay (other files, pictures, "
+                "topics or options): choose another one with --namespace"
             )
     folder = MediaFolder(options.media) if options.media is not None else None
     return Replay(options, matcher, Pictures(folder, fetch), place, now_ms, clock)

@@ -14,6 +14,7 @@ AHEAD_MS = 300_000
 X_EPOCH_MS = 1_288_834_974_657
 """Ids of X since November 2010 hold the time: milliseconds since this, above 22 other bits."""
 X_FIRST_SNOWFLAKE = 29_700_859_247
+X_LENGTH = len("Sat Mar 10 14:03:15 +0000 2018")
 
 _WHOLE = re.compile(r"[0-9]{1,19}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -104,7 +105,8 @@ def from_anything(value: object) -> int | None:
     try:
         return _from_epoch(int(text) if text.lstrip("-").isdigit() else float(text))
     except ValueError:
-        return from_x(text) if text[:3].isalpha() else from_iso(text.removesuffix(" UTC"))
+        of_x = len(text) == X_LENGTH and text[:3].isalpha()
+        return from_x(text) if of_x else from_iso(text.removesuffix(" UTC"))
 
 
 def _from_epoch(number: float) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from services.cli.hops import _speed, _time
+from services.cli.show import notes
 from services.errors import UsageError
+from services.ingest.media import FETCHING_OFF
+from services.ingest.source import Counters
 
 
 def test_times_and_speeds() -> None:
@@ -24,3 +27,23 @@ def test_a_time_that_is_none_is_refused() -> None:
 def test_a_speed_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="expected `max`"):
         _speed(text)
+
+
+@pytest.mark.parametrize(
+    ("counters", "hint"),
+    [
+        (Counters(dead_lettered=1), "dead-letters list"),
+        (Counters(), "No post was read"),
+        (Counters(posts_read=5), "text_only: true"),
+        (
+            Counters(posts_read=1, posts_matched=1, images_missing=1, reasons={FETCHING_OFF: 1}),
+            "--media",
+        ),
+    ],
+)
+def test_a_replay_that_disappoints_says_what_to_do(counters: Counters, hint: str) -> None:
+    assert any(hint in line for line in notes(counters))
+
+
+def test_a_replay_as_it_should_be_needs_no_notes() -> None:
+    assert notes(Counters(posts_read=9, posts_matched=9, images_ok=9)) == []

@@ -171,3 +171,14 @@ def test_a_post_is_counted_for_each_page_it_is_on_and_refused_with_its_bytes(
     assert len(posts(found)) == 2
     (bad,) = refused(found)
     assert json.loads(bad.value) == {"id_str": "2", "user": {}}
+
+
+def test_other_pictures_make_another_replay(tmp_path: Path) -> None:
+    """Whoever names the pictures' folder the second time wants the posts scored anew."""
+    path = write_lines(tmp_path / "a.jsonl", [tweet(1, "a")])
+
+    def name(**options: Any) -> str:
+        return ReplayOptions((path,), "ns", tmp_path, **options).fingerprint()
+
+    assert name() == name()
+    assert len({name(), name(media=tmp_path / "pictures"), name(fetched=True)}) == 3
