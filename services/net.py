@@ -66,7 +66,7 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 WEB_PORTS = frozenset({80, 443, 8080, 8443})
 MAX_URL = 4096
-_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,252})\Z")
 
 

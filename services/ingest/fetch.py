@@ -62,6 +62,14 @@ def renditions(url: str) -> tuple[str, ...]:
     return (url,) if smaller == url else (smaller, url)
 
 
+def _host(url: str) -> str:
+    """Whom the URL asks; `FetchFailed` where it asks nobody that we ask."""
+    try:
+        return parse(url).host
+    except NotAllowed as error:
+        raise FetchFailed(error.reason, str(error)) from None
+
+
 class Fetcher:
     """Fetches, decodes and normalises pictures, a batch at a time.
 
@@ -147,6 +155,7 @@ class Fetcher:
 
     async def _picture(self, url: str) -> bytes:
         """The normalised picture; the larger rendition only where the smaller is not there."""
+        _host(url)  # what is no URL is not searched for renditions: it may be of megabytes
         *smaller, original = renditions(url)
         for candidate in smaller:
             try:
@@ -157,10 +166,7 @@ class Fetcher:
         return await self._from_host(original)
 
     async def _from_host(self, url: str) -> bytes:
-        try:
-            host = parse(url).host
-        except NotAllowed as error:
-            raise FetchFailed(error.reason, str(error)) from None
+        host = _host(url)
         door = self._doors.get(host) or asyncio.Semaphore(self._per_host)
         self._doors[host] = door
         async with door, self._slots:

@@ -135,7 +135,10 @@ class Http:
                 raise FetchFailed("protocol_error", str(error)) from None
             if isinstance(answer, bytes):
                 return answer
-            url = urljoin(url, answer)
+            try:
+                url = urljoin(url, answer)
+            except ValueError as error:
+                raise FetchFailed("bad_redirect", str(error)) from None
         raise FetchFailed("too_many_redirects", f"more than {self._limits.redirects}")
 
     async def _once(self, target: Target) -> bytes | str:
@@ -162,9 +165,8 @@ class Http:
     async def _body(self, response: httpcore.Response, fields: Mapping[bytes, str]) -> bytes:
         """The decoded body. Counted as it comes in, before and after decoding."""
         cap = self._limits.max_bytes
-        length = fields.get(b"content-length", "")
-        if length.isdigit() and int(length) > cap:
-            raise FetchFailed("too_large", f"{length} bytes are announced, {cap} allowed")
+        if _number(fields.get(b"content-length", "")) > cap:
+            raise FetchFailed("too_large", f"more than {cap} bytes are announced")
         decoder = _decoder(fields.get(b"content-encoding", ""))
         body = bytearray()
         received = 0
@@ -222,7 +224,12 @@ def _network_failure(error: Exception) -> FetchFailed:
 
 
 def _status_failure(status: int, fields: Mapping[bytes, str]) -> FetchFailed:
-    after = fields.get(b"retry-after", "")
-    seconds = float(after) if after.isdigit() else 0.0
+    seconds = _number(fields.get(b"retry-after", ""))
     reason = "rate_limited" if status == 429 else f"http_{status}"
     return FetchFailed(reason, f"the server answers {status}", retry_after_s=seconds)
+
+
+def _number(field: str) -> float:
+    """What a field of digits says, infinite where they are too many; 0 where it holds others
+    (`isdigit` alone takes `²` too)."""
+    return float(field) if field.isascii() and field.isdigit() else 0.0
