@@ -18,7 +18,7 @@ from services.pictures.segment import Segment, key_of, packed
 
 SUFFIX = ".pictures"
 SEGMENTS = 16
-"""So many fill the shelf: each time it is full, a sixteenth of it goes."""
+"""So many fill the shelf, or the time that pictures are kept: a sixteenth goes at once."""
 SMALLEST = 64 * 1024
 
 
@@ -108,8 +108,8 @@ class Shelf:
         return at - began
 
     def _writable(self) -> Segment:
-        """Our own segment; a new one where it is full."""
-        if self._own is None or self._own.scanned >= max(SMALLEST, self._cap // SEGMENTS):
+        """Our own segment; a new one where it is full, or was begun long ago."""
+        if self._own is None or self._is_over(self._own):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._refresh()
             self._drop(self._cap - self._cap // SEGMENTS)
@@ -118,6 +118,12 @@ class Shelf:
                 path = path.with_stem(path.stem + "-")
             self._own = self._segments[path.name] = Segment(path, create=True)
         return self._own
+
+    def _is_over(self, own: Segment) -> bool:
+        """Else a segment that little is written to would never be old, nor what lies in it."""
+        age_ms = self._clock_ms() - int(own.path.name.partition("-")[0])
+        full = own.scanned >= max(SMALLEST, self._cap // SEGMENTS)
+        return full or age_ms > self._keep_ms // SEGMENTS
 
     def _drop(self, most: int) -> None:
         """Unlink the oldest segments beyond `most` bytes, and those too old; never our own."""

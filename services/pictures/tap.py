@@ -53,6 +53,11 @@ class PictureTap:
         """Nothing is held for a partition."""
 
     def tick(self) -> Sequence[Output]:
+        """What is too old goes, also where nothing new comes."""
+        try:
+            self._shelf.tidy()
+        except OSError as error:
+            self._complain(f"pictures that are too old can't be removed: {error}")
         return ()
 
     def flush(self, positions: Mapping[int, int]) -> None:
@@ -71,9 +76,12 @@ class PictureTap:
             metrics.SHELVED_BYTES.inc(wrote)
         except OSError as error:
             metrics.UNSHELVED.inc(len(shown))
-            if not self._complained:
-                log.warning("pictures are not kept, posts go on without: %s", error)
-            self._complained = True
+            self._complain(f"pictures are not kept, posts go on without: {error}")
+
+    def _complain(self, what: str) -> None:
+        if not self._complained:
+            log.warning(what)
+        self._complained = True
 
     def _delete(self, deletions: Sequence[Deletion]) -> None:
         try:

@@ -116,6 +116,19 @@ def test_what_is_too_old_goes_with_the_next_tidying(bench: Bench) -> None:
     assert not list(bench.folder.iterdir())
 
 
+def test_few_pictures_grow_old_too(bench: Bench) -> None:
+    shelf = bench.open(keep_ms=16_000)
+    for number in range(40):
+        bench.now_ms += 500
+        shelf.put([("live", f"x:{number}", [b"a picture"])])
+        newest = max(bench.folder.iterdir())
+        os.utime(newest, (bench.now_ms / 1000, bench.now_ms / 1000))
+    shelf.tidy()
+    kept = [n for n in range(40) if shelf.get("live", f"x:{n}")]
+    assert kept == list(range(kept[0], 40))
+    assert 32 <= len(kept) <= 35  # of 16 s; what is a segment's first grows as old as its last
+
+
 def test_a_full_disk_makes_room_and_then_says_so(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

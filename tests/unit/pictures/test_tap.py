@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,26 @@ def test_a_disk_that_takes_no_picture_holds_no_post_back(
     for _ in range(2):
         assert tap.submit([record(post(1, Picture(b"one")))]).result().outputs == ()
     assert caplog.text.count("pictures are not kept") == 1
+
+
+def test_what_is_too_old_goes_though_nothing_comes(tmp_path: Path) -> None:
+    now_ms = [1_700_000_000_000]
+
+    def opened() -> Shelf:
+        return Shelf(tmp_path, cap_bytes=10**6, keep_ms=10_000, clock_ms=lambda: now_ms[0])
+
+    earlier = opened()
+    earlier.put([("live", "x:1", [b"one"])])
+    earlier.close()
+    (segment,) = tmp_path.iterdir()
+    os.utime(segment, (now_ms[0] / 1000, now_ms[0] / 1000))
+    tap = PictureTap(opened(), "posts")
+    tap.tick()
+    assert segment.exists()
+    now_ms[0] += 10_001
+    tap.tick()
+    assert not segment.exists()
+    tap.close()
 
 
 def test_a_deletion_that_fails_is_tried_again(
