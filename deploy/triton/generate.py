@@ -27,11 +27,13 @@ REPOSITORIES = {"model_repository": False, "model_repository_gpu": True}
 QUEUE_DELAY_US = 1_000
 """How long Triton waits to join requests. Ours are batches already: hardly at all."""
 QUEUE_TIMEOUT_US = 30_000_000
-"""A request that waited this long is refused: its client has given up on it."""
-QUEUE_REQUESTS = 64
-"""Requests waiting per model before Triton refuses more (clients back off and retry)."""
-WARM_UP = (1, 8)
-"""Batch sizes sent at load, so that the first real request is not the slow one."""
+"""A request that waited this long is refused: its client has given up on it. Nothing bounds how
+many wait (`max_queue_size`): a step of an ensemble that meets a full queue crashes the server, or
+hangs (mended in 2026, pull request 466 of its core). The clients bound them."""
+WARM_UP = {False: (1, 8), True: (1, MAX_PAIRS)}
+"""Batch sizes sent at load, without and with a GPU, so that the first real request is not the
+slow one. TensorRT builds an engine for the range of sizes it has seen, and anew, for minutes, for
+one outside of it."""
 TENSORRT_WORKSPACE = 2 << 30
 ACCELERATED = ("backbone", "text")
 
@@ -58,7 +60,7 @@ def _single(model: Model, gpu: bool) -> str:
         *_head(model, 'backend: "onnxruntime"\ndefault_model_filename: "model.onnx"'),
         _instances(gpu),
         _BATCHING,
-        *(_warm_up(model, size) for size in WARM_UP),
+        *(_warm_up(model, size) for size in WARM_UP[gpu]),
     ]
     if gpu and model.name in ACCELERATED:
         blocks.append(_TENSORRT)
@@ -124,7 +126,6 @@ _BATCHING = f"""dynamic_batching {{
   default_queue_policy {{
     timeout_action: REJECT
     default_timeout_microseconds: {QUEUE_TIMEOUT_US}
-    max_queue_size: {QUEUE_REQUESTS}
   }}
 }}"""
 
