@@ -7,22 +7,7 @@ a post at 10.000 s lies in pane 1, one at 9.999 s in pane 0.
 
 from __future__ import annotations
 
-from services.store.schema import PANES_PER_SLICE, Resolution
-
-
-def pane_of(ms: int, width_ms: int) -> int:
-    """The number of the pane that holds this moment."""
-    return ms // width_ms
-
-
-def bounds(pane: int, width_ms: int) -> tuple[int, int]:
-    """[start, end) of a pane in milliseconds."""
-    return pane * width_ms, (pane + 1) * width_ms
-
-
-def is_closed(pane: int, width_ms: int, watermark_ms: int | None) -> bool:
-    """True once the watermark says that no post of this pane comes in time any more."""
-    return watermark_ms is not None and (pane + 1) * width_ms <= watermark_ms
+from services.store.schema import Resolution
 
 
 def is_kept(ms: int, resolution: Resolution, watermark_ms: int | None) -> bool:
@@ -33,10 +18,5 @@ def is_kept(ms: int, resolution: Resolution, watermark_ms: int | None) -> bool:
     """
     if watermark_ms is None:
         return True
-    end = (slice_of(ms, resolution) + 1) * resolution.slice_ms
+    end = (ms // resolution.slice_ms + 1) * resolution.slice_ms
     return end > watermark_ms - resolution.keep_ms
-
-
-def slice_of(ms: int, resolution: Resolution) -> int:
-    """The number of the slice (one hash of sixty panes) that holds this moment."""
-    return ms // (resolution.width_ms * PANES_PER_SLICE)

@@ -88,8 +88,6 @@ class Events:
         self._kept = originals
         self._originals: OrderedDict[str, bytes] = OrderedDict()
         self._recalled: dict[str, bytes] = {}
-        self.unknown_originals = 0
-        """Reposts whose original was not seen, or is no longer remembered."""
 
     def prepare(self, messages: Sequence[bytes]) -> None:
         """Recall the originals of the reposts among these."""
@@ -138,7 +136,6 @@ class Events:
             return [Gone(id_text, event.time_us // 1000 or None)]
         original = self._original(commit.record)
         if original is None:
-            self.unknown_originals += 1
             metrics.UNKNOWN_ORIGINALS.labels("bluesky").inc()
             return []
         return [_as_repost(original, id_text, event, commit.record)]

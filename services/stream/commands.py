@@ -17,9 +17,6 @@ from services.stream.dead_letters import Letter
 from services.stream.memory import MemoryStreams
 from services.stream.port import Streams
 
-SHOWN = 40
-"""Characters of a value in a table."""
-
 
 def list_letters(
     streams: Streams,
