@@ -85,8 +85,8 @@ class DashboardServer:
         self._thread.join(LEFT_BEHIND_S)
         if self._thread.is_alive():
             log.warning("the dashboard did not end within %s s and is left behind", LEFT_BEHIND_S)
-            return
-        self._socket.close()
+        else:
+            self._socket.close()
         self._backend.close()
 
     def _run(self) -> None:

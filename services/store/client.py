@@ -53,6 +53,7 @@ class Client:
     def __init__(self, connect: Callable[[], redis.Redis | RedisCluster]) -> None:
         self._connect = connect
         self._redis: redis.Redis | RedisCluster | None = None
+        self._closed = False
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Client:
@@ -152,29 +153,43 @@ class Client:
             yield from live.scan_iter(match=pattern, count=1000)
 
     def close(self) -> None:
+        """For good: calls that are under way end, and none is made any more (`Unavailable`)."""
+        self._closed = True
         if self._redis is not None:
             self._redis.close()
             self._redis = None
 
     def _live(self) -> redis.Redis | RedisCluster:
-        if self._redis is None:
-            self._redis = self._connect()
-        return self._redis
+        live = self._redis
+        if live is None:
+            live = None if self._closed else self._connect()
+            self._redis = live
+        if live is None or self._closed:
+            self.close()
+            raise Unavailable(NEIGHBOUR, "the connection was closed")
+        return live
 
     @contextmanager
     def _guarded(self) -> Iterator[Any]:
         with _translated():
+            live = self._live()
             try:
-                yield self._live()
+                yield live
             except (redis.ConnectionError, redis.TimeoutError):
-                self._forget()
+                self._forget(live)
                 raise
+            except (OSError, ValueError) as error:  # of a socket that was closed under us
+                if not self._closed:
+                    raise
+                raise Unavailable(NEIGHBOUR, "the connection was closed") from error
 
-    def _forget(self) -> None:
-        try:
-            self.close()
-        except redis.RedisError:
+    def _forget(self, live: redis.Redis | RedisCluster) -> None:
+        """Connect anew, to where the server is then. What other threads have under way on the old
+        connections comes to its own end."""
+        if self._redis is live:
             self._redis = None
+        if not isinstance(live, RedisCluster):
+            live.connection_pool.disconnect(inuse_connections=False)
 
 
 def _sync(server: Any, name: str, key: str, timeout_ms: int) -> None:

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +27,10 @@ from services.errors import Unavailable, UsageError
 
 _LONGEST_SOCKET_PATH = 100
 """Bytes; the system's limit for a unix socket's path is 104 to 108."""
+LET_GO_S = 5.0
+"""Who lets go waits no longer for those who are at it."""
+ANSWER_S = 1.0
+"""A server that runs says so at once; one that is slow to is waited for."""
 
 
 class EmbeddedServer:
@@ -42,13 +46,15 @@ class EmbeddedServer:
         self._timeout_s = start_timeout_s
         self._clock = clock
         self._child: subprocess.Popen[bytes] | None = None
+        self._released = False
         self._make_folder()
         self.socket = str(self._socket_path())
         self._use: IO[bytes] | None = None
 
     def ensure(self) -> None:
-        """Return once the server answers; start it where it does not run."""
-        with self._starting():
+        """Return once the server answers; start it where it does not run. `Unavailable` where it
+        takes too long, or we let go meanwhile."""
+        with self._starting(self._timeout_s):
             if self._use is None:
                 self._use = (self.folder / "users.lock").open("ab")
                 fcntl.flock(self._use, fcntl.LOCK_SH)
@@ -57,9 +63,10 @@ class EmbeddedServer:
 
     def release(self) -> None:
         """Stop using the server; the last one to do so shuts it down, everything saved."""
+        self._released = True
         if self._use is None:
             return
-        with self._starting():
+        with suppress(Unavailable), self._starting(LET_GO_S, letting_go=True):
             try:
                 fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -67,15 +74,26 @@ class EmbeddedServer:
                     self._child.returncode = 0  # somebody else's now; not ours to wait for
             else:
                 self._shut_down()
-            self._use.close()
-            self._use = self._child = None
+        self._use.close()
+        self._use = self._child = None
 
     @contextmanager
-    def _starting(self) -> Iterator[None]:
-        """Only one process at a time starts or stops the server."""
+    def _starting(self, within_s: float, *, letting_go: bool = False) -> Iterator[None]:
+        """Only one process at a time starts or stops the server. `Unavailable` where another is at
+        it for so long: then it is theirs."""
+        wait = self._patience(within_s, "is being started by another process", letting_go)
         with (self.folder / "start.lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            while _taken(lock):
+                next(wait)
             yield
+
+    def _patience(self, within_s: float, trouble: str, letting_go: bool = False) -> Iterator[None]:
+        """Pauses, until `Unavailable` says that it takes too long or that we let go meanwhile."""
+        deadline = self._clock() + within_s
+        while self._clock() <= deadline and (letting_go or not self._released):
+            time.sleep(0.02)
+            yield
+        raise Unavailable("store", f"the embedded server {trouble}")
 
     def _make_folder(self) -> None:
         try:
@@ -97,34 +115,37 @@ class EmbeddedServer:
         return short / f"{name}.sock"
 
     def _start(self) -> None:
-        """Start the server, or wait for one that is already on its way up.
+        """Start the server, or wait for one that is on its way up; should that one die instead,
+        start it."""
+        log = self.folder / "valkey.log"
+        wait = self._patience(self._timeout_s, f"still loads; see {log}")
+        ours = False
+        while not _answers(self.socket):
+            if ours and self._child is not None and self._child.poll() is not None:
+                raise UsageError(f"the embedded store did not start; {log} ends: {_tail(log)}")
+            ours = ours or self._launch(log)
+            next(wait)
+
+    def _launch(self, log: Path) -> bool:
+        """Start the server unless there is one, dying ones included.
 
         The server inherits `server.lock`, so the lock lasts exactly as long as it does.
         """
-        log = self.folder / "valkey.log"
         with (self.folder / "server.lock").open("ab") as lock, log.open("ab") as output:
-            if not _taken(lock):
-                if self._child is not None:
-                    self._child.wait(self._timeout_s)  # it died under us
-                self._child = subprocess.Popen(  # noqa: S603
-                    [str(get_binary_path()), *_settings(self.folder, self.socket)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    cwd=self.folder,
-                    start_new_session=True,
-                    pass_fds=[lock.fileno()],
-                )
-        self._await_server(log)
-
-    def _await_server(self, log: Path) -> None:
-        deadline = self._clock() + self._timeout_s
-        while not _answers(self.socket):
-            if self._child is not None and self._child.poll() is not None:
-                raise UsageError(f"the embedded store did not start; {log} ends: {_tail(log)}")
-            if self._clock() > deadline:
-                raise Unavailable("store", f"the embedded server still loads; see {log}")
-            time.sleep(0.02)
+            if _taken(lock):
+                return False
+            if self._child is not None:
+                self._child.wait(self._timeout_s)  # it died under us
+            self._child = subprocess.Popen(  # noqa: S603
+                [str(get_binary_path()), *_settings(self.folder, self.socket)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.folder,
+                start_new_session=True,
+                pass_fds=[lock.fileno()],
+            )
+            return True
 
     def _shut_down(self) -> None:
         try:
@@ -170,7 +191,7 @@ def _answers(path: str) -> bool:
     """True once the server behind the socket has loaded its data."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5.0)
+            connection.settimeout(ANSWER_S)
             connection.connect(path)
             connection.sendall(b"PING\r\n")
             return connection.recv(64).startswith(b"+PONG")

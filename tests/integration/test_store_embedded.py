@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from services.errors import Unavailable, UsageError
 from services.store import Store, open_store
+from services.store.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.integration
 
@@ -110,6 +113,44 @@ def test_a_killed_server_is_started_again_with_its_data(tmp_path: Path) -> None:
         store.load_cursor("live", "a")
     assert store.load_cursor("live", "a") == b"5"
     store.close()
+
+
+def test_a_server_that_dies_while_it_is_waited_for_is_started_again(tmp_path: Path) -> None:
+    """It still holds its lock when nobody listens any more: that is no server on its way up."""
+    server = EmbeddedServer(tmp_path)
+    with (tmp_path / "store" / "server.lock").open("ab") as dying, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(dying, fcntl.LOCK_EX)
+        started = pool.submit(server.ensure)
+        time.sleep(0.3)
+        fcntl.flock(dying, fcntl.LOCK_UN)
+        began = time.monotonic()
+        started.result(20)
+        assert time.monotonic() - began < 10
+    server.release()
+
+
+def test_who_lets_go_waits_for_nobody(tmp_path: Path) -> None:
+    """Neither for a server that stands still, nor for the thread that waits for it."""
+    process = child(tmp_path)
+    server = EmbeddedServer(tmp_path)
+    server.ensure()
+    store = opened(tmp_path)
+    pid = server_pid(store)
+    store.close()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(server.ensure)
+            time.sleep(0.3)
+            began = time.monotonic()
+            server.release()
+            with pytest.raises(Unavailable, match="loads"):
+                waiting.result(20)
+            assert time.monotonic() - began < 5
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    end(process)
+    assert gone(pid)
 
 
 def test_many_processes_at_once_start_one_server(tmp_path: Path) -> None:

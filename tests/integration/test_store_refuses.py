@@ -3,7 +3,12 @@ on: however the command comes to it."""
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -47,6 +52,49 @@ def test_it_is_waited_for(own: ValkeyServer, state: tuple[str, ...], way: str) -
     store.client.call(*state)
     with pytest.raises(Unavailable, match="store"):
         WAYS[way](store)
+    store.close()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_closing_ends_calls_that_are_under_way(own: ValkeyServer, way: str) -> None:
+    store = own.open()
+    WAYS[way](store)
+    os.kill(own.pid, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(WAYS[way], store)
+            time.sleep(0.2)
+            store.close()
+            with pytest.raises(Unavailable):
+                waiting.result(5)
+    finally:
+        os.kill(own.pid, signal.SIGCONT)
+    with pytest.raises(Unavailable, match="closed"):
+        WAYS[way](store)
+
+
+def test_threads_that_share_a_connection_lose_it_alike(own: ValkeyServer) -> None:
+    """No other error than `Unavailable`, and all go on once the server is back."""
+    store, over = own.open(), Event()
+
+    def ask() -> set[str]:
+        errors = set()
+        while not over.is_set():
+            try:
+                store.client.pipe([("PING",)] * 100)
+            except Exception as error:
+                errors.add(type(error).__name__)
+        return errors
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(ask) for _ in range(8)]
+        for _ in range(5):
+            time.sleep(0.1)
+            own.kill()
+            own.start()
+        over.set()
+        assert {name for one in asking for name in one.result(30)} == {"Unavailable"}
+    assert store.client.call("PING")
     store.close()
 
 
