@@ -12,7 +12,8 @@ refused (`BadRecord`) and dead-lettered, since what it means is unknown.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import re
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -22,6 +23,13 @@ MAGIC = b"U"
 VERSION = 1
 SCORE_UNIT = 10_000
 """Scores are integers of 1/10,000, so that sums are exact in any order of addition."""
+
+TIME_END_MS = 10**13
+"""Of event times, in the year 2286: what keys, scores of sorted sets and scripts can hold."""
+MOST_PARTITIONS = 100_000
+
+Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.01)]
+"""Of single precision, so a little more than 1 may come out; not NaN, which no JSON holds."""
 
 POST, REPOST, REPLY, QUOTE = "post", "repost", "reply", "quote"
 
@@ -104,9 +112,9 @@ class Scored(msgspec.Struct, frozen=True, array_like=True, tag="scored"):
     arrived_at_ms: int
     label: int
     score: int
-    dmlanet: tuple[float, float, float]
-    rnnca: tuple[float, float, float]
-    picture_weight: float
+    dmlanet: tuple[Probability, Probability, Probability]
+    rnnca: tuple[Probability, Probability, Probability]
+    picture_weight: Probability
     has_image: bool
     has_text: bool
     partition: int
@@ -129,6 +137,7 @@ AnyRecord: TypeAlias = Post | Deletion | End | Watermark | Scored
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyRecord] = msgspec.msgpack.Decoder(AnyRecord)
 _header = MAGIC + bytes([VERSION])
+_NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 def encode(record: AnyRecord) -> bytes:
@@ -147,9 +156,49 @@ def decode(value: bytes | None) -> AnyRecord:
             "newer_version", f"the record has version {value[1]}; this program reads 1 to {VERSION}"
         )
     try:
-        return _decoder.decode(memoryview(value)[2:])
+        record = _decoder.decode(memoryview(value)[2:])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRecord("malformed_record", str(error)) from error
+    _check(record)
+    return record
+
+
+def valid_namespace(namespace: str) -> bool:
+    """Letters, digits, `.`, `_`, `-`, at most 100: what is safe in keys, patterns and paths."""
+    return _NAMESPACE.fullmatch(namespace) is not None
+
+
+def _check(record: AnyRecord) -> None:
+    """Values that would break the arithmetic, or a key, of whoever reads on: whoever counts and
+    whoever recounts refuse the same. A sound hop never sends them."""
+    if not valid_namespace(record.namespace):
+        raise BadRecord("bad_namespace", f"{record.namespace[:100]!r} can't name a namespace")
+    if isinstance(record, Scored):
+        _check_scored(record)
+    elif isinstance(record, Watermark):
+        if max(record.partition, record.partitions) > MOST_PARTITIONS or record.partition < 0:
+            raise BadRecord("bad_partition", f"{record.partition} of {record.partitions}")
+        _check_time(record.newest_ms)
+    elif isinstance(record, Post):
+        _check_time(record.created_at_ms)
+        _check_time(record.arrived_at_ms)
+    elif isinstance(record, Deletion):
+        _check_time(record.deleted_at_ms)
+
+
+def _check_scored(record: Scored) -> None:
+    if not record.id or not record.topic:
+        raise BadRecord("incomplete_record", "a scored record needs an id and a topic")
+    if record.label not in (0, 1, 2) or abs(record.score) > SCORE_UNIT:
+        raise BadRecord("bad_score", f"label {record.label}, score {record.score}")
+    if not (0 <= record.partition <= MOST_PARTITIONS and 0 <= record.offset < 1 << 63):
+        raise BadRecord("bad_lineage", f"partition {record.partition}, offset {record.offset}")
+    _check_time(record.created_at_ms)
+
+
+def _check_time(ms: int) -> None:
+    if not 0 <= ms < TIME_END_MS:
+        raise BadRecord("implausible_timestamp", f"{ms} ms since 1970")
 
 
 def topic_key(namespace: str, topic: str) -> bytes:

@@ -26,12 +26,12 @@ from services.ingest import report
 from services.ingest.fetch import Fetcher
 from services.ingest.replay import Replay, ReplayOptions, open_replay
 from services.ingest.source import Counters, Source
-from services.records import Post, decode
+from services.records import Post, decode, valid_namespace
 from services.settings import Settings
 from services.store.alerts import COMPARED
 from services.store.outbox import History, histories
 from services.store.reader import REPLAY, Pane, Reader, Totals
-from services.store.schema import BOOKS, valid_namespace
+from services.store.schema import BOOKS
 from services.store.store import Store
 from services.stream import dead_letters
 from services.stream.port import Streams

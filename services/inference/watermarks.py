@@ -107,7 +107,7 @@ class Watermarks:
         sent = max([progress.sent_ms, *(m.newest_ms for m in before if m.sent)])
         newest = max(
             [progress.newest_ms, *(m.newest_ms for m in before)]
-            + [value.created_at_ms for _, value in records if isinstance(value, Post)]
+            + [_told(value) for _, value in records if isinstance(value, Post)]
         )
         ended = any(isinstance(value, End) for _, value in records)
         send = ended or newest >= sent + STEP_MS or progress.idle_since_ms is not None
@@ -172,3 +172,9 @@ class Watermarks:
         ended: bool = False,
     ) -> Watermark:
         return Watermark(namespace, partition, self._count, newest, idle, ended)
+
+
+def _told(post: Post) -> int:
+    """Up to when a post says that the stream is read: a writer's clock that is fast says no more
+    than when the post arrived, or everybody else's would come late."""
+    return min(post.created_at_ms, post.arrived_at_ms)

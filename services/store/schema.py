@@ -7,7 +7,6 @@ them with `redis-cli`.
 
 from __future__ import annotations
 
-import re
 from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -88,7 +87,6 @@ DELETED_MS = 10 * DAY_MS
 KEPT_MS = 3 * DAY_MS
 """The index from a post to the topics that keep its words outlives the words."""
 
-_NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 NAMESPACES = f"{PREFIX}namespaces"
 BOOKS = ("alerts", "compared")
 """Where a namespace's alerts are kept: the one book, and another where two rule sets are compared.
@@ -137,8 +135,3 @@ def window_end(newest_ms: int) -> int:
 def namespace_patterns(namespace: str) -> tuple[str, str]:
     """Glob patterns that match every key of a namespace. Its name holds no glob character."""
     return f"{PREFIX}{{{namespace}/*", f"{PREFIX}{{{namespace}}}:*"
-
-
-def valid_namespace(namespace: str) -> bool:
-    """Letters, digits, `.`, `_`, `-`, at most 100: what is safe in keys, patterns and paths."""
-    return _NAMESPACE.fullmatch(namespace) is not None

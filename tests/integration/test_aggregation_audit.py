@@ -48,6 +48,16 @@ def test_the_audit_sees_one_wrong_number(store: Store, key: str, field: str, val
     assert {d.topic for d in result.differences} == {"brand"}
 
 
+def test_records_that_nobody_can_count_are_no_difference(store: Store) -> None:
+    bench = Bench(store)
+    bad = [scored("2", label=7), scored("3", namespace="a*"), scored("4", -2 * START_MS)]
+    bench.feed(scored("1"), *bad, mark(10**13), mark(5_000))
+    bench.flush()
+    bench.assert_audited()
+    assert total(store).count == 1
+    assert Reader(store).watermark(NS).ms == START_MS + 5_000
+
+
 def test_the_audit_sees_a_record_that_was_passed_over(store: Store) -> None:
     bench = Bench(store)
     bench.feed(scored("1"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf, nan
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from services.errors import BadRecord
 from services.records import (
+    MOST_PARTITIONS,
+    TIME_END_MS,
     AnyRecord,
     Deletion,
     End,
@@ -19,10 +23,15 @@ from services.records import (
     decode,
     encode,
     topic_key,
+    valid_namespace,
 )
+from tests.scores import scored
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-number = st.integers(-(2**63), 2**63 - 1)
+number = st.integers(0, 2**63 - 1)
+moment = st.integers(0, TIME_END_MS - 1)
+partition = st.integers(0, MOST_PARTITIONS)
+name = st.from_regex(r"\A[A-Za-z0-9._-]{1,100}\Z")
 probability = st.floats(0, 1)
 three = st.tuples(probability, probability, probability)
 pictures = st.builds(
@@ -32,10 +41,10 @@ RECORDS = {
     Post: st.builds(
         Post,
         id=text,
-        namespace=text,
+        namespace=name,
         platform=text,
-        created_at_ms=number,
-        arrived_at_ms=number,
+        created_at_ms=moment,
+        arrived_at_ms=moment,
         text=text,
         topics=st.lists(text, max_size=5).map(tuple),
         author=text,
@@ -46,32 +55,32 @@ RECORDS = {
         original_id=text,
         pictures=st.lists(pictures, max_size=4).map(tuple),
     ),
-    Deletion: st.builds(Deletion, id=text, namespace=text, deleted_at_ms=number),
-    End: st.builds(End, namespace=text),
+    Deletion: st.builds(Deletion, id=text, namespace=name, deleted_at_ms=moment),
+    End: st.builds(End, namespace=name),
     Watermark: st.builds(
         Watermark,
-        namespace=text,
-        partition=number,
-        partitions=number,
-        newest_ms=number,
+        namespace=name,
+        partition=partition,
+        partitions=partition,
+        newest_ms=moment,
         idle=st.booleans(),
         ended=st.booleans(),
     ),
     Scored: st.builds(
         Scored,
-        id=text,
-        namespace=text,
-        topic=text,
-        created_at_ms=number,
-        arrived_at_ms=number,
-        label=number,
-        score=number,
+        id=text.filter(bool),
+        namespace=name,
+        topic=text.filter(bool),
+        created_at_ms=moment,
+        arrived_at_ms=moment,
+        label=st.integers(0, 2),
+        score=st.integers(-10_000, 10_000),
         dmlanet=three,
         rnnca=three,
         picture_weight=probability,
         has_image=st.booleans(),
         has_text=st.booleans(),
-        partition=number,
+        partition=partition,
         offset=number,
         author=text,
         author_name=text,
@@ -112,7 +121,10 @@ def reason_of(value: bytes) -> str:
     return ""
 
 
-REASONS = {"", "empty_record", "not_ours", "newer_version", "malformed_record"}
+REASONS = {
+    "", "empty_record", "not_ours", "newer_version", "malformed_record", "bad_namespace",
+    "bad_score", "bad_lineage", "bad_partition", "incomplete_record", "implausible_timestamp",
+}  # fmt: skip
 
 
 @given(st.binary(max_size=200))
@@ -151,6 +163,35 @@ def test_what_is_wrong_with_a_record(value: bytes | None, reason: str) -> None:
     with pytest.raises(BadRecord) as caught:
         decode(value)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "valid"),
+    [("live", True), ("replay-2024.01_b", True), ("", False), ("a/b", False), ("a*", False),
+     ("{a}", False), ("a" * 101, False), ("a b", False), ("a\n", False)],
+)  # fmt: skip
+def test_namespaces_are_plain_words(name: str, valid: bool) -> None:
+    assert valid_namespace(name) is valid
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (Post("x:1", "a/b", "x", 1, 2, "hi", ()), "bad_namespace"),
+        (Post("x:1", "live", "x", TIME_END_MS, 2, "hi", ()), "implausible_timestamp"),
+        (Post("x:1", "live", "x", 1, -1, "hi", ()), "implausible_timestamp"),
+        (Deletion("x:1", "live", 2**64 - 1), "implausible_timestamp"),
+        (Watermark("live", 0, 1, TIME_END_MS), "implausible_timestamp"),
+        (Watermark("live", -1, 1, 1), "bad_partition"),
+        (Watermark("live", 0, 2**40, 1), "bad_partition"),
+        (scored(label=-1), "bad_score"),
+        (scored(place=(-1, 0)), "bad_lineage"),
+        (msgspec.structs.replace(scored(), dmlanet=(0.1, nan, 0.9)), "malformed_record"),
+        (msgspec.structs.replace(scored(), picture_weight=inf), "malformed_record"),
+    ],
+)
+def test_values_that_nobody_could_work_with(record: AnyRecord, reason: str) -> None:
+    assert reason_of(encode(record)) == reason
 
 
 def test_an_older_record_without_the_fields_appended_since_is_read() -> None:

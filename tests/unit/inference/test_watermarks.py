@@ -48,14 +48,22 @@ def seconds(markers: list[Watermark]) -> list[int]:
     return [(m.newest_ms - ZERO) // 1000 for m in markers]
 
 
-def at(second: float, namespace: str = "live") -> AnyRecord:
-    return post(1, created_at_ms=ZERO + int(second * 1000), namespace=namespace)
+def at(second: float, namespace: str = "live", ahead_s: float = 0) -> AnyRecord:
+    """A post of this second, by a clock that is `ahead_s` fast."""
+    ms = ZERO + int(second * 1000)
+    return post(1, created_at_ms=ms, arrived_at_ms=ms - int(ahead_s * 1000), namespace=namespace)
 
 
 def test_each_batch_says_how_far_it_got() -> None:
     line = Timeline()
     assert line.read(at(5), at(3)) == [5]
     assert line.read(at(9)) == [9]
+
+
+def test_a_fast_clock_says_no_more_than_the_arrival_of_its_post() -> None:
+    line = Timeline()
+    assert line.read(at(290, ahead_s=280), at(8)) == [10]
+    assert line.read(at(12)) == [12]
 
 
 def test_a_small_move_waits_until_it_is_written() -> None:

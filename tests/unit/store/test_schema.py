@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from services.store import schema
 
 
@@ -20,12 +18,3 @@ def test_digests_are_short_and_apart() -> None:
     assert len(digests) == 20_000
     assert {len(digest) for digest in digests} == {11}
     assert schema.digest("\ud800") != schema.digest("?")
-
-
-@pytest.mark.parametrize(
-    ("name", "valid"),
-    [("live", True), ("replay-2024.01_b", True), ("", False), ("a/b", False), ("a*", False),
-     ("{a}", False), ("a" * 101, False), ("a b", False), ("a\n", False)],
-)  # fmt: skip
-def test_namespaces_are_plain_words(name: str, valid: bool) -> None:
-    assert schema.valid_namespace(name) is valid
