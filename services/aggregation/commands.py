@@ -21,6 +21,7 @@ from services.errors import UsageError
 from services.store.reader import LIVE, WINDOWS, Reader
 from services.store.store import Store
 from services.stream.port import Streams
+from services.tables import fitted
 
 SHOWN = 50
 """Differences that are printed; `--json` has all."""
@@ -62,7 +63,7 @@ def rolling_command(
         answer = {"namespace": namespace, "window": window, "topics": rows}
         console.print_json(json.dumps(answer, ensure_ascii=False), indent=None)
     else:
-        console.print(rolling_table(rows, namespace, window))
+        console.print(fitted(rolling_table(rows, namespace, window), console))
 
 
 def _topics(reader: Reader, namespace: str, topic: str | None) -> Sequence[str]:
@@ -84,9 +85,13 @@ def rolling_table(rows: Mapping[str, Mapping[str, Any]], namespace: str, window:
     ends = [row["end_ms"] for row in rows.values()]
     until = f" to {_time(max(ends))}" if ends else ""
     table = Table(
-        title=f"{escape(namespace)}: {window}{until}", box=SIMPLE, padding=(0, 1), pad_edge=False
+        title=f"{escape(namespace)}: {window}{until}",
+        title_justify="left",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
-    table.add_column("topic", min_width=10)
+    table.add_column("topic")
     for name in ("posts", "negative", "neutral", "positive", "mean", "±", "authors", "late"):
         table.add_column(name, justify="right", no_wrap=True)
     for topic, row in rows.items():

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -82,6 +83,7 @@ def _log(verbose: bool) -> None:
 
 def main() -> None:
     """The console script. Status 1: it failed; 2: it was asked for wrongly; 130: interrupted."""
+    _speak_utf8()
     try:
         app()
     except UsageError as error:
@@ -97,6 +99,16 @@ def main() -> None:
         # Whoever read our output has gone (as `head` does); nothing more to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _speak_utf8() -> None:
+    """Pipes are UTF-8 whatever the locale; a terminal shows `?` for signs that it has not."""
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.isatty():
+        sys.stdout.reconfigure(errors="replace")
+    elif isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def _say(text: str) -> None:

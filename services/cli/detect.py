@@ -38,7 +38,7 @@ def detect(
     if file == "-":
         run(sys.stdin, "standard input", sys.stdout, sys.stderr, per_week)
         return
-    if not Path(file).is_file():
+    if not Path(file).exists() or Path(file).is_dir():
         raise UsageError(f"there is no file {file}")
     with Path(file).open(encoding="utf-8-sig", errors="replace", newline="") as source:
         run(source, file, sys.stdout, sys.stderr, per_week)

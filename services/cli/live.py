@@ -13,6 +13,7 @@ from services.errors import Unavailable, UsageError
 from services.pipeline import clock_ms
 from services.store.reader import WINDOWS, Reader
 from services.store.store import Store
+from services.tables import fitted
 
 EVERY_S = 2.0
 LOG_EVERY_S = 30.0
@@ -63,7 +64,8 @@ class LiveTable:
             if rolling is not None:
                 rows[topic] = rolling.windows[self._window]
         if self._console.is_terminal:
-            self._live.update(rolling_table(rows, self._namespace, self._window), refresh=True)
+            table = rolling_table(rows, self._namespace, self._window)
+            self._live.update(fitted(table, self._console), refresh=True)
         else:
             count = sum(row["count"] for row in rows.values())
             self._console.print(f"{count:,} posts of {len(rows)} topics in the last {self._window}")

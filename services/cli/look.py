@@ -97,7 +97,8 @@ def _lines(path: str) -> Iterator[TextIO]:
     if path == "-":
         yield sys.stdin
         return
-    if not Path(path).is_file():
+    if not Path(path).exists() or Path(path).is_dir():
         raise UsageError(f"there is no file {path}")
-    with Path(path).open(encoding="utf-8") as source:
+    # A line that is no UTF-8 is answered as the others are, by its error.
+    with Path(path).open(encoding="utf-8", errors="surrogateescape") as source:
         yield source

@@ -18,6 +18,7 @@ from services.ingest.source import Source
 from services.pipeline import is_embedded
 from services.replay import Outcome, Request, Watch, replay
 from services.settings import Settings
+from services.tables import fitted
 
 
 class Face:
@@ -101,7 +102,8 @@ def _print(outcome: Outcome, again: str) -> None:
         if total.first_post_ms is not None and total.last_post_ms is not None
     }
     if outcome.totals:
-        console.print(topics_table(outcome.namespace, outcome.totals, trends))
+        table = topics_table(outcome.namespace, outcome.totals, trends)
+        console.print(fitted(table, console))
     made = outcome.report
     console.print(
         f"{made['posts_read']:,} posts read, {made['posts_matched']:,} matched, "

@@ -96,8 +96,14 @@ def shown(ms: int) -> str:
 
 def topics_table(namespace: str, totals: Mapping[str, Totals], trends: Mapping[str, str]) -> Table:
     """One line a topic; `trends` are small drawings of its mean score over time."""
-    table = Table(title=Text(_title(namespace, totals)), title_justify="left", box=SIMPLE)
-    table.add_column("topic", min_width=10)
+    table = Table(
+        title=Text(_title(namespace, totals)),
+        title_justify="left",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("topic")
     for name in ("posts", *LABELS, "mean"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("mood over time", no_wrap=True)

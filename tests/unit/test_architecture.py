@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 HOPS = {"ingest", "inference", "aggregation", "alerts", "dashboard"}
 LAYERS = [
     {"errors", "records", "attention", "heat", "phrases", "metrics", "topics", "net", "grafana"}
-    | {"settings", "stop_words", "terms"},
+    | {"settings", "stop_words", "tables", "terms"},
     {"stream", "store"},
     {"pictures"},
     HOPS,
