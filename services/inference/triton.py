@@ -37,17 +37,16 @@ NAME = "triton"
 CHECK_DEADLINE_S = 5.0
 CLOSE_S = 5.0
 """How long requests in flight may still take when it closes."""
-ABANDON_S = 600.0
-"""gRPC's own deadline, far beyond ours (`calls` says why): nothing is kept for ever."""
+ABANDON = 4
+"""Deadlines after which gRPC gives a request up as well: far beyond ours (`calls` says why), but
+a server that hangs must not make us keep the pictures of request after request."""
 _TYPES = {"uint8": "UINT8", "int32": "INT32", "float32": "FP32"}
 _AT_FAULT = {f"StatusCode.{s}" for s in ("INVALID_ARGUMENT", "OUT_OF_RANGE", "INTERNAL", "UNKNOWN")}
 _CHANNEL = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # A server that vanished without a word is noticed in 15 s, not in two hours.
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.max_pings_without_data", 0),
+    # No keepalive: Triton ends a connection that pings more often than every five minutes, and
+    # every request on it. A server that vanished without a word is noticed by our deadline.
     # One that came back is found within 2 s, not after up to two minutes of backoff.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
@@ -85,7 +84,9 @@ class TritonClassifier:
         try:
             client = self._connected()
             done = partial(self._answered, future, client, len(batch), time.perf_counter())
-            client.async_infer(SENTIMENT.name, _inputs(batch), done, client_timeout=ABANDON_S)
+            client.async_infer(
+                SENTIMENT.name, _inputs(batch), done, client_timeout=ABANDON * self._deadline_s
+            )
         except (Unavailable, InferenceServerException, ValueError) as error:
             # ValueError: the channel was closed meanwhile.
             fail(future, Unavailable(NAME, str(error)))

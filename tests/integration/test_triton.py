@@ -195,6 +195,17 @@ def test_a_frozen_way_hangs_nothing(proxy: Proxy) -> None:
     classifier.close()
 
 
+def test_what_was_given_up_is_let_go_in_the_end(proxy: Proxy) -> None:
+    """A request carries its pictures; behind a server that hangs they must not pile up."""
+    classifier = TritonClassifier(proxy.url, deadline_s=0.5)
+    works(classifier)
+    proxy.frozen = True
+    with pytest.raises(Unavailable):
+        classifier.submit(batch()).result(5)
+    assert classifier._calls.drain(10) == []
+    classifier.close()
+
+
 def test_a_cut_connection_is_made_anew(proxy: Proxy) -> None:
     classifier = TritonClassifier(proxy.url, deadline_s=5)
     works(classifier)

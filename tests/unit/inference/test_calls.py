@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -10,6 +11,7 @@ import pytest
 
 from models.signature import SENTIMENT
 from services.errors import Unavailable
+from services.inference import triton
 from services.inference.cache import Cache, content_key
 from services.inference.calls import Calls, fail, succeed
 from services.inference.classifier import BadBatch, verified
@@ -46,6 +48,11 @@ def test_draining_waits_for_what_is_under_way_and_names_what_stays() -> None:
     threading.Timer(0.05, calls.end, [soon]).start()
     assert calls.drain(0.3) == [never]
     calls.end(never)
+
+
+def test_the_client_pings_no_more_often_than_triton_takes() -> None:
+    """gRPC servers end connections that ping more often than every five minutes without data."""
+    assert dict(triton._CHANNEL).get("grpc.keepalive_time_ms", sys.maxsize) >= 300_000
 
 
 def test_the_cache_forgets_what_was_used_longest_ago() -> None:
