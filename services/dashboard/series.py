@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,6 @@ STEPS: Final = (
     Step("1h", HOURS, 1, 45 * schema.DAY_MS),
     Step("1d", HOURS, 24, LONGEST_MS),
 )
-NAMES: Final = get_args(Name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ BACKLOG: Final = 256
 NEXT_PORTS: Final = 50
 """Ports that are tried where the first is taken."""
 KEEP_ALIVE_S: Final = 75
-CLOSE_S: Final = 0.5
+CLOSE_S: Final = 1
 """Requests that are under way may take so long once we close."""
 LEFT_BEHIND_S: Final = 5.0
 """After so long the server's thread, a daemon, is left to the end of the process."""
@@ -63,7 +63,7 @@ class DashboardServer:
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=1,
+                timeout_graceful_shutdown=CLOSE_S,
                 ws="none",
             ),
             self._application.watches.close,
