@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -10,13 +11,17 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.product import Product, ended, write_archive
+from services.store import open_store
+from tests.e2e.product import START_MS, Product, ended, write_archive
 from tests.servers.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
@@ -55,6 +60,45 @@ def test_it_says_where_it_is_and_ends_at_a_signal(tmp_path: Path, valkey: Valkey
             get(f"{url}/api/v1/topics")
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_it_ends_whatever_became_of_its_store(tmp_path: Path, how: signal.Signals) -> None:
+    """While readers listen and ask."""
+    here = product(tmp_path)
+    with closing(open_store("embedded://", data_dir=tmp_path / "data")) as store, ExitStack() as at:
+        store.add_namespace("live", "live", START_MS)
+        server = int(store.client.info("server")[0]["process_id"])
+        process = here.start("dashboard")
+        at.enter_context(ended([process]))
+        url = address(here, "dashboard.log", process)
+        pool = at.enter_context(ThreadPoolExecutor(8))
+        asked = [pool.submit(ask_on, url, path) for path in ("topics", "operations", "events") * 2]
+        time.sleep(0.5)
+        os.kill(server, how)
+        at.callback(resume, server)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(12) == 0, here.logs()
+        for one in asked:
+            one.result(5)
+
+
+def resume(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+
+
+def ask_on(url: str, path: str) -> None:
+    """Until nobody answers any more."""
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/api/v1/{path}", timeout=20) as answer:
+                answer.read()
+        except urllib.error.HTTPError as error:
+            error.close()
+        except (OSError, HTTPException):
+            return
 
 
 def test_others_are_let_in_with_a_token_alone(tmp_path: Path, valkey: ValkeyServer) -> None:
