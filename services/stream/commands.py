@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from services.errors import UsageError
 from services.stream import dead_letters
@@ -36,27 +37,26 @@ def list_letters(
     if not found:
         console.print("No dead letters." if reason is None else f"No dead letters of {reason}.")
         return
-    console.print(_table(found[-limit:]))
+    for letter in found[-limit:]:
+        _print(letter, console)
     counts = Counter(letter.dead.reason for letter in found)
     console.print(", ".join(f"{count} {name}" for name, count in counts.most_common()))
     if len(found) > limit:
         console.print(f"The last {limit} of {len(found)} are shown; --limit shows more.")
 
 
-def _table(found: Iterable[Letter]) -> Table:
-    table = Table("id", "when (UTC)", "stage", "reason", "from", "what was found", box=None)
-    for letter in found:
-        when = datetime.fromtimestamp(letter.dead_at_ms / 1000, UTC).strftime("%m-%d %H:%M:%S")
-        message = letter.dead.message.splitlines()[0] if letter.dead.message else ""
-        row = [letter.id, when, letter.stage, letter.dead.reason, letter.origin, message]
-        table.add_row(*(_plain(cell) for cell in row))
-    return table
+def _print(letter: Letter, console: Console) -> None:
+    """Two lines: which, when, where, why; then what was found."""
+    when = datetime.fromtimestamp(letter.dead_at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    message = letter.dead.message.splitlines()[0] if letter.dead.message else ""
+    head = f"{when} UTC  {letter.stage}  {letter.dead.reason}  {letter.origin}"
+    console.print(Text.assemble((letter.id, "bold"), "  ", _plain(head)), soft_wrap=True)
+    console.print(Text(f"    {_plain(message)}"), soft_wrap=True)
 
 
 def _plain(text: str) -> str:
-    """Text of strangers: no markup, no control characters."""
-    shown = "".join(c if c.isprintable() else "�" for c in text)
-    return shown.replace("[", "\\[")
+    """Text of strangers: no control characters."""
+    return "".join(c if c.isprintable() else "�" for c in text)
 
 
 def describe(letter: Letter) -> dict[str, Any]:
