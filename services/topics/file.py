@@ -32,7 +32,8 @@ logger = logging.getLogger(__name__)
 
 NAME: Final = re.compile(r"\w[\w .&+'-]{0,63}")
 """What may be a topic's name: it becomes part of store keys and addresses."""
-OPTIONS: Final = ("query", "text_only", "reposts", "alerts")
+FLAGS: Final = ("text_only", "reposts")
+OPTIONS: Final = ("query", *FLAGS, "alerts")
 CHECK_EVERY_S: Final = 1.0
 
 
@@ -56,8 +57,7 @@ def parse_topics(text: str, name: str) -> Topics:
     topics: list[Topic] = []
     seen: dict[str, int] = {}
     try:
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
+        root = yaml.SafeLoader(text).get_single_node()
         _check_keys(root)
         common = _rules(_under(root, "alerts"), DEFAULT, f"{name}:{{}}: alerts: ", mistakes)
         for key, value in _entries(root):
@@ -65,7 +65,7 @@ def parse_topics(text: str, name: str) -> Topics:
             place = f"{name}:{{}}: topic '{key.value}': alerts: "
             try:
                 rules = _rules(_under(value, "alerts"), common, place, mistakes)
-                topics.append(_topic(loader, key, value, seen, rules))
+                topics.append(_topic(key, value, seen, rules))
                 seen[key.value] = line
             except ValueError as error:
                 mistakes.append(f"{name}:{line}: topic '{key.value}'{_joint(error)}{error}")
@@ -138,19 +138,13 @@ def _rules(
     )
 
 
-def _topic(
-    loader: yaml.SafeLoader,
-    key: Any,
-    value: Any,
-    seen: dict[str, int],
-    rules: tuple[Rule, ...],
-) -> Topic:
+def _topic(key: Any, value: Any, seen: dict[str, int], rules: tuple[Rule, ...]) -> Topic:
     name = key.value
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError("a name has up to 64 letters, digits, spaces and . & + ' - _")
     if name in seen:
         raise ValueError(f"this name stands in line {seen[name]} already")
-    given = _given(loader, value)
+    given = _given(value)
     options = {**_options(given), "alerts": rules}
     topic = Topic(name, tree=parse(options["query"]), line=key.start_mark.line + 1, **options)
     if contradiction := never_true(topic):
@@ -158,33 +152,47 @@ def _topic(
     return topic
 
 
-def _given(loader: yaml.SafeLoader, node: Any) -> dict[Any, Any]:
+def _given(node: Any) -> dict[str, Any]:
     """Options as they stand there, each a single value: lists of lists by aliases would make a
     few lines of a file more than any memory holds."""
     if isinstance(node, yaml.ScalarNode):
-        return {"query": None if node.tag.endswith(":null") else node.value}
+        return {"query": _single(node)}
     if not isinstance(node, yaml.MappingNode):
         raise ValueError("expected a query, or a mapping with 'query' and options")
-    given: dict[Any, Any] = {}
+    given: dict[str, Any] = {}
     for key, value in node.value:
-        if key.value != "alerts" and not isinstance(value, yaml.ScalarNode):
+        if key.value == "alerts":
+            given[key.value] = None
+        elif not isinstance(value, yaml.ScalarNode):
             raise ValueError(f"{key.value[:64]}: expected a single value")
-        single = isinstance(value, yaml.ScalarNode)
-        given[key.value] = loader.construct_object(value) if single else None
+        else:
+            given[key.value] = _yes_or_no(value) if key.value in FLAGS else _single(value)
     return given
+
+
+def _single(node: Any) -> str | None:
+    """As it is written: YAML would make a number of 1:30 and a date of 2024-01-01."""
+    return None if node.tag.endswith(":null") else str(node.value)
+
+
+def _yes_or_no(node: Any) -> bool | str:
+    """The text itself where it says neither."""
+    text = str(node.value)
+    is_bool = node.tag.endswith(":bool")
+    return yaml.SafeLoader.bool_values.get(text.lower(), text) if is_bool else text
 
 
 def _options(given: dict[Any, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if name not in OPTIONS:
             raise ValueError(f"unknown option '{name}'; there are {', '.join(OPTIONS)}")
-        if name in ("text_only", "reposts") and not isinstance(value, bool):
+        if name in FLAGS and not isinstance(value, bool):
             raise ValueError(f"{name} is true or false, found {value!r}")
     if given.get("query") is None:
         raise ValueError(
             "it has no query (one that begins with # needs quotation marks for YAML: '#acme')"
         )
-    return {**given, "query": str(given["query"])}
+    return given
 
 
 def _yaml_mistake(error: yaml.YAMLError, text: str, name: str) -> str:

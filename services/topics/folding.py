@@ -119,7 +119,8 @@ def mark() -> str:
 
 @cache
 def _many_marks() -> re.Pattern[str]:
-    return re.compile(f"({mark()}{{{MAX_MARKS}}}){mark()}+")
+    one = f"(?:{mark()}|[\uff9e\uff9f])"  # halfwidth letters that normalising makes marks of
+    return re.compile(f"({one}{{{MAX_MARKS}}}){one}+")
 
 
 def _category(prefix: str, first: int = 0x80, last: int = 0x20000) -> str:

@@ -90,6 +90,11 @@ def test_both_forms_and_options() -> None:
     assert (boots.line, topics.topics[2].query, topics.topics[3].query) == (3, "2024", "on")
 
 
+def test_a_query_is_taken_as_it_is_written() -> None:
+    topics = parse_topics("topics:\n  a: {query: 0x1F}\n  b: {query: 'no'}\n  c: {query: no}\n", "")
+    assert [topic.query for topic in topics] == ["0x1F", "no", "no"]
+
+
 def test_every_mistake_is_listed_with_file_line_topic_and_column() -> None:
     message = refused("topics:\n  acme: 'a OR'\n  boots: fine\n  socks: '(a'\n")
     assert message.splitlines() == [
@@ -118,6 +123,8 @@ def test_every_mistake_is_listed_with_file_line_topic_and_column() -> None:
         ("topics:\n  a: {text_only: true}\n", "it has no query"),
         ("topics:\n  a: {query: b, text_ony: true}\n", "unknown option 'text_ony'"),
         ("topics:\n  a: {query: b, reposts: 'no'}\n", "reposts is true or false"),
+        ("topics:\n  a: {query: b, reposts: !!bool x}\n", "reposts is true or false"),
+        ("topics:\n  a: {query: " + "9" * 5000 + "}\n", "at most 4096 characters"),
         ("topics:\n  a: {query: b, alerts: 5}\n", "alerts is a list of rules"),
         ("topics:\n  a: 'b -has:images'\n", "add text_only: true"),
         ("topics:\n  a: {query: 'b is:repost', reposts: false}\n", "leave out reposts"),
