@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from threading import Event
 
 import pytest
 import trustme
@@ -22,7 +23,7 @@ from services.alerts.notify.reach import Reach, make_reach
 from services.alerts.notify.slack import Slack
 from services.alerts.notify.webhook import Webhook
 from services.errors import UsageError
-from tests.servers.kafka import free_port
+from tests.servers.local import free_port
 from tests.simulators.hook import Answer, Hook
 from tests.unit.alerts.messages import NOW, message
 
@@ -165,11 +166,11 @@ def test_without_an_answer_it_is_uncertain_where_repeats_show(way: str) -> None:
     with Hook(Answer(way=way), Answer(way=way)) as hook:  # type: ignore[arg-type]
         began = time.monotonic()
         with pytest.raises(Uncertain, match="may have the message") as caught:
-            slack(hook, timeout_s=0.4).send(message())
-        assert time.monotonic() - began < 1.5
+            slack(hook, timeout_s=1.0).send(message())
+        assert time.monotonic() - began < 10
         assert PATH_SECRET not in str(caught.value)
         with pytest.raises(TryLater, match="no answer"):
-            webhook(hook, timeout_s=0.4).send(message())
+            webhook(hook, timeout_s=1.0).send(message())
     assert len(hook.asked) == 2
 
 
@@ -201,20 +202,23 @@ def test_private_addresses_want_the_operators_word() -> None:
 @pytest.mark.parametrize("address", ["169.254.169.254", "0.0.0.0", "fe80::1", "224.0.0.1"])
 def test_metadata_services_are_never_reached(address: str) -> None:
     host = f"[{address}]" if ":" in address else address
-    receiver = Slack(f"http://{host}/latest", reach(timeout_s=0.2))
+    receiver = Slack(f"http://{host}/latest", reach())
     with pytest.raises(TryLater, match="not public"):
         receiver.send(message())
 
 
 def test_a_resolver_that_sleeps_costs_no_more_than_the_deadline() -> None:
+    over = Event()
+
     def resolver(host: str, port: int) -> list[str]:
-        time.sleep(3)
+        over.wait(30)
         return ["127.0.0.1"]
 
     began = time.monotonic()
     with pytest.raises(TryLater, match="in time"):
         Slack("http://slow.test/x", make_reach(True, None, 0.2, resolver)).send(message())
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 10
+    over.set()
 
 
 def test_an_endless_answer_is_not_read() -> None:

@@ -23,8 +23,9 @@ from services.inference.classifier import MAX_PAIRS, BadBatch, Batch
 from services.inference.triton import Tls, TritonClassifier
 from tests.conftest import missing
 from tests.servers import onnx_files
+from tests.servers.local import ServerMissing, free_ports
 from tests.servers.proxy import Proxy
-from tests.servers.triton import Triton, TritonMissing, free_ports
+from tests.servers.triton import Triton
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.integration
 def made(artifacts: Path, **options: str) -> Triton:
     try:
         return Triton(artifacts, options={k.replace("_", "-"): v for k, v in options.items()})
-    except TritonMissing as error:
+    except ServerMissing as error:
         missing(f"no Triton: {error}")
         raise
 

@@ -103,13 +103,15 @@ class JetstreamServer(Listening):
         for out in protocol.data_to_send():
             connection.sendall(out)
         query = parse_qs(urlsplit(request.path).query)
-        self.queries.append(query)
+        if refused:
+            self.queries.append(query)
         return None if refused else query
 
     def _send(self, connection: socket.socket, query: dict[str, list[str]]) -> None:
         wanted = set(query.get("wantedCollections", []))
         cursor = int(query["cursor"][0]) - self.skew_us if "cursor" in query else None
         at = self.log.start(cursor)
+        self.queries.append(query)  # whoever sees it may rely on getting what comes from now on
         while not self.over.is_set():
             with self.log.grown:
                 self.log.grown.wait_for(lambda at=at: len(self.log.events) > at, 0.1)  # type: ignore[misc]

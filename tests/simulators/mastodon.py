@@ -51,7 +51,7 @@ class MastodonServer(Listening):
         self.faults: list[str] = []
         self.statuses: list[dict[str, Any]] = []
         self.requests: list[str] = []
-        self._open: list[queue.SimpleQueue[bytes | None]] = []
+        self.open: list[queue.SimpleQueue[bytes | None]] = []
         self._lock = threading.Lock()
 
     @property
@@ -60,7 +60,7 @@ class MastodonServer(Listening):
 
     def ending(self) -> None:
         with self._lock:
-            for waiting in self._open:
+            for waiting in self.open:
                 waiting.put(None)
 
     def post(self, statuses: Iterable[dict[str, Any]]) -> None:
@@ -73,7 +73,7 @@ class MastodonServer(Listening):
     def send(self, event: str, payload: str) -> None:
         message = json.dumps({"stream": ["public"], "event": event, "payload": payload}).encode()
         with self._lock:
-            for waiting in self._open:
+            for waiting in self.open:
                 waiting.put(message)
 
     def serve(self, connection: socket.socket) -> None:
@@ -117,7 +117,7 @@ class MastodonServer(Listening):
         protocol.send_response(protocol.accept(request))
         waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         with self._lock:
-            self._open.append(waiting)
+            self.open.append(waiting)
         for out in protocol.data_to_send():
             connection.sendall(out)
         try:
@@ -131,7 +131,7 @@ class MastodonServer(Listening):
                 self._send(connection, message)
         finally:
             with self._lock:
-                self._open.remove(waiting)
+                self.open.remove(waiting)
 
     def _due(self, kind: str) -> bool:
         """Whether that fault is due; it is taken then."""
