@@ -23,9 +23,8 @@ from services.inference.classifier import MAX_PAIRS, BadBatch, Batch
 from services.inference.triton import Tls, TritonClassifier
 from tests.conftest import missing
 from tests.servers import onnx_files
-from tests.servers.local import ServerMissing, free_ports
 from tests.servers.proxy import Proxy
-from tests.servers.triton import Triton
+from tests.servers.triton import Triton, TritonMissing, free_ports
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +32,7 @@ pytestmark = pytest.mark.integration
 def made(artifacts: Path, **options: str) -> Triton:
     try:
         return Triton(artifacts, options={k.replace("_", "-"): v for k, v in options.items()})
-    except ServerMissing as error:
+    except TritonMissing as error:
         missing(f"no Triton: {error}")
         raise
 
