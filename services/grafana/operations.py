@@ -120,6 +120,8 @@ def _flow() -> list[Panel]:
             "Batches in flight",
             prometheus("sum by (stage) (undertone_batches_in_flight)", "{{stage}}"),
             min=0,
+            description="Submitted and not yet written. Those that are done wait for an older one: "
+            "three times `in_flight` at most.",
         ),
     ]
 
