@@ -31,6 +31,10 @@ MOST_PARTITIONS = 100_000
 Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.01)]
 """Of single precision, so a little more than 1 may come out; not NaN, which no JSON holds."""
 
+MAX_WORDS = 2_048
+"""Characters of a post that go on to scores, once a topic, and are kept. The networks read its
+first few dozen words, and people little more; a post may have thirty times that."""
+
 POST, REPOST, REPLY, QUOTE = "post", "repost", "reply", "quote"
 
 
@@ -102,7 +106,8 @@ class Scored(msgspec.Struct, frozen=True, array_like=True, tag="scored"):
     the networks' mean in units of 1/SCORE_UNIT; `dmlanet` and `rnnca` are calibrated
     (negative, neutral, positive). `partition` and `offset` are the post's place in
     `posts` (its lineage). `unseen_language` flags a language not trained on.
-    `attention` says where the networks looked (`services.attention`; of the first picture).
+    `text` is its first MAX_WORDS characters. `attention` says where the networks looked
+    (`services.attention`; of the first picture).
     """
 
     id: str

@@ -20,6 +20,7 @@ from services.inference.scorer import Scorer
 from services.inference.watermarks import Watermarks
 from services.metrics import BATCH_WAIT_SECONDS, MASKED, SCORED_SECONDS
 from services.records import (
+    MAX_WORDS,
     AnyRecord,
     Deletion,
     End,
@@ -215,7 +216,7 @@ def _scored(
         kind=post.kind,
         url=post.url,
         original_id=post.original_id,
-        text=post.text,
+        text=post.text[:MAX_WORDS],
         picture_urls=tuple(picture.url for picture in post.pictures if picture.url),
         unseen_language=_unseen(post.lang, languages),
         masked_reason=",".join(expanded.reasons),

@@ -19,10 +19,13 @@ import numpy as np
 
 from services.errors import UsageError
 from services.ingest.draft import Draft, Media
-from services.ingest.pictures import BadPicture, normalise
+from services.ingest.pictures import MAX_BYTES, BadPicture, normalise
+from services.net import MAX_URL
 from services.records import Picture
 
 NOT_IN_FOLDER, FETCHING_OFF, NO_URL = "not_in_media_folder", "fetching_off", "no_url"
+MAX_ALT = 4_096
+"""Characters; Bluesky takes 2,000."""
 MISSING = frozenset({NOT_IN_FOLDER, FETCHING_OFF, NO_URL})
 """Reasons that say nobody looked further; all others are failures."""
 
@@ -113,14 +116,15 @@ class Pictures:
     def _here(self, draft: Draft, index: int) -> Picture:
         """The picture as the archive or the folder holds it."""
         media = draft.media[index]
+        url, alt = media.url if len(media.url) <= MAX_URL else "", media.alt[:MAX_ALT]
         try:
             data = media.data or self._read(draft, index)
             jpeg = normalise(data) if data is not None else None
         except BadPicture as error:
-            return Picture(None, media.url, media.alt, error.reason)
+            return Picture(None, url, alt, error.reason)
         except OSError:
-            return Picture(None, media.url, media.alt, "unreadable_file")
-        return Picture(jpeg, media.url, media.alt, "" if jpeg else self._absent(media))
+            return Picture(None, url, alt, "unreadable_file")
+        return Picture(jpeg, url, alt, "" if jpeg else self._absent(media))
 
     def _absent(self, media: Media) -> str:
         if self._folder is not None:
@@ -133,6 +137,8 @@ class Pictures:
         for name in names(draft, index):
             path = self._folder.find(name)
             if path is not None:
+                if path.stat().st_size > MAX_BYTES:
+                    raise BadPicture("too_many_bytes", str(path))
                 return path.read_bytes()
         return None
 

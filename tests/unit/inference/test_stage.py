@@ -15,6 +15,7 @@ from services.errors import Unavailable
 from services.inference.classifier import BadBatch, Batch
 from services.inference.stage import InferenceStage, Options
 from services.records import (
+    MAX_WORDS,
     SCORE_UNIT,
     Deletion,
     End,
@@ -84,6 +85,14 @@ def test_a_post_is_scored_once_and_written_once_a_topic(bench: Bench) -> None:
     assert (one.partition, one.offset, one.has_image, one.has_text) == (0, 0, True, True)
     assert one.text == "good day"
     assert one.picture_urls == ("https://a.example/1.jpg",)
+
+
+def test_a_long_post_of_many_topics_goes_on_as_its_beginning(bench: Bench) -> None:
+    names = tuple(f"topic {number}" for number in range(10_000))
+    outputs = bench.run(post(text="day " * 16_000, topics=names)).outputs
+    assert {one.topic for one in scored(outputs)} == set(names)
+    assert len(scored(outputs[:1])[0].text) == MAX_WORDS
+    assert sum(len(out.value or b"") for out in outputs) < 10_000 * 2 * MAX_WORDS
 
 
 def test_the_score_is_the_mean_of_both_networks_in_whole_units(bench: Bench) -> None:

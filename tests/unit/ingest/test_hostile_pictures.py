@@ -6,14 +6,18 @@ import io
 import random
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from services.errors import BadRecord
 from services.inference.pictures import pixels
+from services.ingest.draft import Draft, Media
 from services.ingest.jpeg import markers
-from services.ingest.pictures import MAX_AS_IS, BadPicture, normalise
+from services.ingest.media import MAX_ALT, MediaFolder, Pictures
+from services.ingest.pictures import MAX_AS_IS, MAX_BYTES, BadPicture, normalise
+from services.net import MAX_URL
 from tests.simulators.hostile import picture
 
 SMALL = picture(300, 300)
@@ -93,3 +97,14 @@ def test_broken_bytes_make_a_picture_or_a_reason(form: str) -> None:
             data[chance.randrange(len(data))] = chance.randrange(256)
         with suppress(BadPicture, BadRecord):
             assert pixels(normalise(bytes(data))).shape == (224, 224, 3)
+
+
+def test_what_a_post_says_of_its_pictures_is_bounded(tmp_path: Path) -> None:
+    with (tmp_path / "a.jpg").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    names = ("https://a/" + "b" * MAX_URL, "a.jpg", "a.jpg#" + "x" * MAX_URL)
+    media = tuple(Media(name, alt="c" * 10_000) for name in names)
+    (found,) = Pictures(MediaFolder(tmp_path)).of([Draft("x:1", "x", 1, "words", media=media)])
+    assert [one.reason for one in found] == ["not_in_media_folder", *["too_many_bytes"] * 2]
+    assert [one.url for one in found] == ["", "a.jpg", ""]
+    assert {len(one.alt) for one in found} == {MAX_ALT}
