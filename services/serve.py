@@ -13,6 +13,7 @@ from services.errors import UsageError
 from services.phrases import own_words
 from services.pictures.port import Pictures
 from services.settings import Settings
+from services.settings.dashboard import proxies
 from services.store.store import Store
 from services.topics import load_topics
 
@@ -37,6 +38,7 @@ def serve_dashboard(
         secret,
         pictures=_pictures(settings, store, stack),
         own_words=_own_words(settings),
+        proxies=proxies(settings.dashboard_trusted_proxies),
     )
     server = DashboardServer(backend, address, options)
     stack.callback(server.close)

@@ -33,6 +33,8 @@ class Options:
     token: str | None = None
     pictures: posts.Pictures | None = None
     own_words: posts.OwnWords = lambda _: frozenset()
+    proxies: tuple[str, ...] = ()
+    """Networks whose X-Forwarded-For says who asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from threading import Thread
 from typing import Final
 
@@ -60,7 +60,8 @@ class DashboardServer:
                 log_config=None,
                 access_log=False,
                 lifespan="off",
-                proxy_headers=False,
+                proxy_headers=bool(options.proxies),
+                forwarded_allow_ips=believed(options.proxies),
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=CLOSE_S,
@@ -112,6 +113,15 @@ def refuse_to_be_open(host: str, token: str | None) -> None:
             f"dashboard_host {host or '(all)'} can be reached by others: set dashboard_token_file "
             "(a file with 16 characters or more), or keep to 127.0.0.1"
         )
+
+
+def believed(proxies: Sequence[str]) -> list[str]:
+    """The networks, and those of IPv4 by the name that they have on a socket of both kinds."""
+    found = list(proxies)
+    for network in map(ip_network, proxies):
+        if network.version == 4:
+            found.append(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
+    return found
 
 
 def is_loopback(host: str) -> bool:
