@@ -6,6 +6,7 @@ import pytest
 
 from services.records import Deletion
 from services.store import Reader, Store
+from services.store.schema import DAY_MS
 from tests.integration.aggregation_bench import NS, Bench, total
 from tests.scores import START_MS, scored, streams
 
@@ -53,4 +54,12 @@ def test_a_deletion_is_counted_once_over_all_partitions(store: Store) -> None:
     bench.feed(*[Deletion(f"x:{n}", NS, START_MS) for n in (1, 2, 1)])
     assert Reader(store).deleted(NS) == 2
     bench.flush()
+    bench.assert_audited()
+
+
+def test_a_post_deleted_again_on_another_day_is_counted_once(store: Store) -> None:
+    """Itself first, then with its account."""
+    bench = Bench(store, streams(2))
+    bench.feed(*[Deletion("x:1", NS, START_MS + day * DAY_MS) for day in (0, 2, 1)])
+    assert Reader(store).deleted(NS) == 1
     bench.assert_audited()
