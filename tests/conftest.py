@@ -10,9 +10,8 @@ import pytest
 
 from services.store import Store
 from tests.servers.kafka import KafkaServer
-from tests.servers.kafka import ServerMissing as KafkaMissing
-from tests.servers.triton import Triton, TritonMissing
-from tests.servers.valkey import ServerMissing as ValkeyMissing
+from tests.servers.local import ServerMissing
+from tests.servers.triton import Triton
 from tests.servers.valkey import ValkeyServer
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +48,7 @@ def triton() -> Iterator[Triton]:
     """A real Triton with the networks that ship."""
     try:
         server = Triton()
-    except (TritonMissing, FileNotFoundError) as error:
+    except (ServerMissing, FileNotFoundError) as error:
         missing(f"no Triton: {error}")
     with server:
         yield server
@@ -60,7 +59,7 @@ def kafka() -> Iterator[KafkaServer]:
     """A real Apache Kafka broker, shared: name streams uniquely, and never kill it."""
     try:
         server = KafkaServer().start()
-    except KafkaMissing as error:
+    except ServerMissing as error:
         missing(f"no Kafka: {error}")
     yield server
     server.stop()
@@ -70,7 +69,7 @@ def kafka() -> Iterator[KafkaServer]:
 def _valkey() -> Iterator[ValkeyServer]:
     try:
         server = ValkeyServer().start()
-    except ValkeyMissing as error:
+    except ServerMissing as error:
         missing(f"no Valkey: {error}")
     yield server
     server.stop()

@@ -35,7 +35,8 @@ from deploy.triton.assemble import assemble
 from services.errors import Unavailable
 from services.inference.triton import TritonClassifier
 from tests.bench import inference_load as load
-from tests.servers.triton import ARTIFACTS, ROOT, Triton, free_ports
+from tests.servers.local import free_ports
+from tests.servers.triton import ARTIFACTS, ROOT, Triton
 
 BATCHES = (1, 8, 32, 128)
 IN_FLIGHT = 4

@@ -14,7 +14,8 @@ from services.inference.local import LocalClassifier
 from services.inference.triton import TritonClassifier
 from tests.conftest import missing
 from tests.servers import onnx_files
-from tests.servers.triton import ARTIFACTS, Triton, TritonMissing
+from tests.servers.local import ServerMissing
+from tests.servers.triton import ARTIFACTS, Triton
 
 SHIPPED = all((ARTIFACTS / f"{model.name}.onnx").is_file() for model in MODELS)
 AGREE = 1e-3
@@ -37,7 +38,7 @@ def here(networks: Path) -> Iterator[Classifier]:
 def remote(networks: Path) -> Iterator[Classifier]:
     try:
         server = Triton(networks)
-    except TritonMissing as error:
+    except ServerMissing as error:
         missing(f"no Triton: {error}")
     with server:
         classifier = TritonClassifier(server.url)
@@ -168,7 +169,7 @@ def started() -> Iterator[Callable[[str, Path], Classifier]]:
         else:
             try:
                 server = Triton(artifacts)
-            except TritonMissing as error:
+            except ServerMissing as error:
                 missing(f"no Triton: {error}")
             made.append(server.start())
             made.append(TritonClassifier(server.url))

@@ -15,7 +15,8 @@ from services.store.reader import Sums
 from services.store.store import Progress, TopicBatch
 from tests.conftest import missing
 from tests.scores import START_MS
-from tests.servers.valkey import ServerMissing, ValkeyCluster, ValkeyServer
+from tests.servers.local import ServerMissing
+from tests.servers.valkey import ValkeyCluster, ValkeyServer
 
 pytestmark = pytest.mark.integration
 NS = "replay-1"

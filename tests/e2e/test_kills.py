@@ -22,7 +22,7 @@ from tests.conftest import missing
 from tests.e2e.product import Product, ended, stop, write_archive
 from tests.e2e.test_same_figures import embedded, on_servers, panes, replayed
 from tests.servers.kafka import KafkaServer
-from tests.servers.kafka import ServerMissing as KafkaMissing
+from tests.servers.local import ServerMissing
 from tests.servers.valkey import ValkeyServer
 
 LONG = os.environ.get("UNDERTONE_LONG_TESTS") == "1"
@@ -83,7 +83,7 @@ def test_distributed_survives_everything(tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "archive", POSTS)
     try:
         kafka = KafkaServer().start()
-    except KafkaMissing as error:
+    except ServerMissing as error:
         missing(f"no Kafka: {error}")
     valkey = ValkeyServer().start()
     product = on_servers(tmp_path, kafka, valkey, "kills.")

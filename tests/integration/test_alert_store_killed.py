@@ -18,8 +18,9 @@ from services.store.alerts import Alerts, Decided, Outgoing
 from services.store.outbox import Delivery, Outbox
 from services.stream.attempts import Backoff
 from tests.conftest import missing
+from tests.servers.local import ServerMissing
 from tests.servers.slow_disk import PtraceMissing, no_answer
-from tests.servers.valkey import ServerMissing, ValkeyServer
+from tests.servers.valkey import ValkeyServer
 from tests.simulators.hook import Answer, Hook
 from tests.unit.alerts.messages import NOW, event
 

@@ -14,7 +14,8 @@ from services.alerts.notify.port import Message, Rejected
 from services.alerts.notify.reach import make_reach
 from services.alerts.trial import trial_message
 from tests.conftest import missing
-from tests.servers.alertmanager import AlertmanagerServer, ServerMissing
+from tests.servers.alertmanager import AlertmanagerServer
+from tests.servers.local import ServerMissing
 from tests.simulators.hook import Answer, Hook
 from tests.unit.alerts.messages import MINUTE, message
 

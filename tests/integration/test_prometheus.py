@@ -21,7 +21,8 @@ from services.grafana.promql import RATE
 from services.grafana.queries import PROMETHEUS_UID
 from services.health import HealthServer
 from tests.conftest import missing
-from tests.servers.prometheus import Prometheus, PrometheusMissing, program
+from tests.servers.local import ServerMissing
+from tests.servers.prometheus import Prometheus, program
 
 pytestmark = pytest.mark.integration
 FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
@@ -32,7 +33,7 @@ def promtool() -> Callable[..., str]:
     """Runs it; what it said."""
     try:
         path = program("promtool")
-    except PrometheusMissing as error:
+    except ServerMissing as error:
         missing(f"no promtool: {error}")
 
     def run(*arguments: str | Path) -> str:
@@ -90,7 +91,7 @@ def test_a_server_scrapes_a_process_and_knows_that_all_is_well(tmp_path: Path) -
         (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
         try:
             server = stack.enter_context(Prometheus(tmp_path / "prometheus.yml", tmp_path / "data"))
-        except PrometheusMissing as error:
+        except ServerMissing as error:
             missing(f"no Prometheus: {error}")
         (built,) = _until(lambda: _query(server.url, "undertone_build_info"))
         assert built["metric"]["job"] == "undertone"

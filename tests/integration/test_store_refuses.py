@@ -15,7 +15,8 @@ import pytest
 from services.errors import Unavailable, UsageError
 from services.store import Store, open_store
 from tests.conftest import missing
-from tests.servers.valkey import ServerMissing, ValkeyServer
+from tests.servers.local import ServerMissing
+from tests.servers.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
 

@@ -28,7 +28,8 @@ from tests.integration.kafka_workers import (
     quick,
     running,
 )
-from tests.servers.kafka import PASSWORD, USER, KafkaServer, ServerMissing, free_port
+from tests.servers.kafka import PASSWORD, USER, KafkaServer
+from tests.servers.local import ServerMissing, free_port
 from tests.unit.stream.stages import FakeStage, PoolStage
 
 pytestmark = pytest.mark.integration

@@ -23,8 +23,9 @@ from services.inference.classifier import MAX_PAIRS, BadBatch, Batch
 from services.inference.triton import Tls, TritonClassifier
 from tests.conftest import missing
 from tests.servers import onnx_files
+from tests.servers.local import ServerMissing, free_ports
 from tests.servers.proxy import Proxy
-from tests.servers.triton import Triton, TritonMissing, free_ports
+from tests.servers.triton import Triton
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.integration
 def made(artifacts: Path, **options: str) -> Triton:
     try:
         return Triton(artifacts, options={k.replace("_", "-"): v for k, v in options.items()})
-    except TritonMissing as error:
+    except ServerMissing as error:
         missing(f"no Triton: {error}")
         raise
 
@@ -115,6 +116,22 @@ def test_a_server_without_one_of_the_models_is_refused(artifacts: Path) -> None:
             classifier.check()
         with pytest.raises(Unavailable):
             classifier.submit(batch()).result(10)
+        classifier.close()
+
+
+def test_models_of_others_that_do_not_load_are_no_concern_of_ours(artifacts: Path) -> None:
+    """Triton calls itself not ready while any of its models is not."""
+    with made(artifacts, model_control_mode="poll", repository_poll_secs="1") as server:
+        classifier = TritonClassifier(server.url)
+        broken = server.repository / "theirs"
+        (broken / "1").mkdir(parents=True)
+        (broken / "config.pbtxt").write_text('name: "theirs" backend: "nobody"')
+        deadline = time.monotonic() + 20
+        while classifier._ask(lambda client, t: client.is_server_ready(client_timeout=t)):
+            assert time.monotonic() < deadline, "Triton takes no notice"
+            time.sleep(0.1)
+        classifier.check()
+        works(classifier)
         classifier.close()
 
 
@@ -274,10 +291,12 @@ def test_tls_both_ways(artifacts: Path, tmp_path: Path) -> None:
 
 def test_tritons_statistics_become_metrics(server: Triton, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "EVERY_S", 0.0)
+    asked = REGISTRY.get_sample_value("undertone_networks_seconds_count") or 0
     classifier = TritonClassifier(server.url)
     works(classifier)
     works(classifier)
     classifier.close()
+    assert (REGISTRY.get_sample_value("undertone_networks_seconds_count") or 0) >= asked + 2
     spent = {"model": "backbone", "phase": "compute_infer"}
     assert (REGISTRY.get_sample_value("undertone_triton_seconds", spent) or 0) > 0
     runs = {"model": "dmlanet", "what": "runs"}

@@ -12,8 +12,9 @@ from tests.conftest import missing
 from tests.integration.inference_hop import PARTITIONS, POSTS, Hop
 from tests.servers import onnx_files
 from tests.servers.kafka import KafkaServer
+from tests.servers.local import ServerMissing
 from tests.servers.proxy import Proxy
-from tests.servers.triton import Triton, TritonMissing
+from tests.servers.triton import Triton
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -35,7 +36,7 @@ def test_the_worker_stays_a_member_while_triton_is_away(
     )
     try:
         server = Triton(onnx_files.write(tmp_path))
-    except TritonMissing as error:
+    except ServerMissing as error:
         missing(f"no Triton: {error}")
     with server:
         between = Proxy(server.url)

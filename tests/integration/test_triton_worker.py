@@ -17,8 +17,9 @@ from services.stream.port import Output
 from tests.conftest import missing
 from tests.integration.inference_hop import POISON, POSTS, Hop
 from tests.servers import onnx_files
+from tests.servers.local import ServerMissing
 from tests.servers.proxy import Proxy
-from tests.servers.triton import Triton, TritonMissing
+from tests.servers.triton import Triton
 from tests.unit.inference.helpers import post
 
 pytestmark = pytest.mark.integration
@@ -33,7 +34,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(artifacts: Path) -> Iterator[Triton]:
     try:
         made = Triton(artifacts)
-    except TritonMissing as error:
+    except ServerMissing as error:
         missing(f"no Triton: {error}")
     with made:
         yield made

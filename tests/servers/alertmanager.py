@@ -7,20 +7,16 @@ its template at a fixed place.)
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.servers.kafka import free_port
+from tests.servers.local import ServerMissing, alone, answers, await_start, end, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".cache" / "alertmanager"
@@ -28,7 +24,6 @@ MODULE = "github.com/prometheus/alertmanager"
 VERSION = "v0.34.2"
 PROGRAMS = ("alertmanager", "prometheus-alertmanager")
 """As its own releases and as Debian call it."""
-START_S = 30.0
 
 CONFIG = """\
 route:
@@ -45,19 +40,13 @@ receivers:
 """
 
 
-class ServerMissing(RuntimeError):
-    """This machine can't build or run it; the message says what it lacks."""
-
-
 def binary(home: Path = HOME) -> Path:
     """The program; building it takes two minutes of one core, once."""
     for name in PROGRAMS:
         if found := shutil.which(name):
             return Path(found)
     built = home / f"alertmanager-{VERSION}"
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may want it at once
+    with alone(home):
         if not built.exists():
             _build(home, built)
     return built
@@ -114,21 +103,9 @@ class AlertmanagerServer:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=os.environ | {"GOMAXPROCS": "1"}
             )
-        deadline = time.monotonic() + START_S
-        while not self._ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                said = (self.folder / "log").read_text()[-1000:]
-                self.stop()
-                raise ServerMissing(f"Alertmanager does not start: {said}")
-            time.sleep(0.05)
+        ready = f"{self.url}/-/ready"
+        await_start(self._process, lambda: answers(ready), self.folder / "log")
         return self
-
-    def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except (OSError, urllib.error.URLError):
-            return False
 
     def alerts(self) -> list[dict[str, Any]]:
         """What it holds and has not ended."""
@@ -137,10 +114,5 @@ class AlertmanagerServer:
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end(self._process)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -8,7 +8,6 @@ against its digest, and stays in `.cache/axe-core`; it is not part of the produc
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import io
 import shutil
@@ -20,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.servers.local import ServerMissing, alone
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "axe-core"
@@ -40,10 +41,6 @@ AXE_SHA512 = (
 """As the registry states it (`npm view axe-core@… dist.integrity`)."""
 
 
-class BrowserMissing(RuntimeError):
-    """This machine has no Chromium, or can't fetch axe-core; the message says what to do."""
-
-
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser without a window."""
@@ -51,7 +48,7 @@ def chromium() -> Iterator[Browser]:
         own = Path(playwright.chromium.executable_path)
         found = next((path for name in NAMES if (path := shutil.which(name))), None)
         if found is None and not own.exists():
-            raise BrowserMissing(
+            raise ServerMissing(
                 "no Chromium on the PATH (Debian: apt install chromium; anywhere: "
                 "python -m playwright install chromium)"
             )
@@ -64,19 +61,17 @@ def chromium() -> Iterator[Browser]:
 
 def axe() -> str:
     """axe-core as one script, fetched once."""
-    CACHE.mkdir(parents=True, exist_ok=True)
     held = CACHE / f"axe-{AXE}.min.js"
-    with (CACHE / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may want it at once
+    with alone(CACHE):
         if not held.is_file():
             held.write_bytes(_unpack(packed("axe-core", AXE, AXE_SHA512), "package/axe.min.js"))
     return held.read_text("utf-8")
 
 
 def packed(name: str, version: str, sha512: str) -> bytes:
-    """A package as npm's registry has it. `BrowserMissing` where it can't be had or is another."""
+    """A package as npm's registry has it. `ServerMissing` where it can't be had or is another."""
     if shutil.which("npm") is None:
-        raise BrowserMissing(f"{name} comes from npm's registry, and there is no npm on the PATH")
+        raise ServerMissing(f"{name} comes from npm's registry, and there is no npm on the PATH")
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", "--silent", f"{name}@{version}"]
         done = subprocess.run(
@@ -84,7 +79,7 @@ def packed(name: str, version: str, sha512: str) -> bytes:
         )
         files = list(Path(folder).glob("*.tgz"))
         if done.returncode or len(files) != 1:
-            raise BrowserMissing(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
+            raise ServerMissing(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
         package = files[0].read_bytes()
     digest = base64.b64encode(hashlib.sha512(package).digest()).decode()
     if digest != sha512:

@@ -20,8 +20,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
+
+from tests.servers.local import ServerMissing, await_start, end, free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 POM = ROOT / "deploy" / "kafka" / "pom.xml"
@@ -29,7 +30,6 @@ CACHE = ROOT / ".cache" / "kafka"
 CLUSTER_ID = "undertoneAAAAAAAAAAAAA"
 """Any 16 bytes in base64; a data folder belongs to one cluster id."""
 USER, PASSWORD = "undertone", "undertone-secret"
-START_TIMEOUT_S = 60.0
 
 PROPERTIES = """\
 process.roles=broker,controller
@@ -74,10 +74,6 @@ LOGGING = """\
 """
 
 
-class ServerMissing(RuntimeError):
-    """The machine lacks what the server needs (Java, Maven, the network)."""
-
-
 def jars() -> Path:
     """The folder with the broker's jars, fetched once per version of the pom."""
     version = re.search(r"<kafka.version>(.*?)</kafka.version>", POM.read_text()) or [None, "?"]
@@ -99,21 +95,15 @@ def _fetch(folder: Path) -> None:
     (folder / "complete").touch()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class KafkaServer:
     """One broker with its data folder; it can be killed and started again on both."""
 
     def __init__(self, data: Path | None = None, port: int = 0) -> None:
         self._own = data is None
         self.data = data or Path(tempfile.mkdtemp(prefix="undertone-kafka-"))
-        self.port = port or free_port()
-        self.sasl_port = free_port()
-        self._controller = free_port()
+        free, self.sasl_port, self._controller = free_ports(3)
+        self.port = port or free
+        self._log = self.data / "broker.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -133,22 +123,22 @@ class KafkaServer:
     def sasl_url(self) -> str:
         return f"kafka://127.0.0.1:{self.sasl_port}"
 
-    def start(self, timeout_s: float = START_TIMEOUT_S) -> KafkaServer:
+    def start(self) -> KafkaServer:
         """Start (again) and wait until the broker takes connections."""
         if shutil.which("java") is None:
             raise ServerMissing("Kafka needs Java 17 or newer; no java is on the PATH")
         config = self._configure()
         if not (self.data / "logs" / "meta.properties").exists():
             self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(config))
-        log = (self.data / "broker.log").open("ab")
-        with log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command("kafka.Kafka", str(config)),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._wait(timeout_s)
+        ports = (self.port, self.sasl_port)
+        await_start(self._process, lambda: all(map(_listens, ports)), self._log)
         return self
 
     def kill(self) -> None:
@@ -172,14 +162,8 @@ class KafkaServer:
 
     def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(how)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end(process, how)
 
     def _configure(self) -> Path:
         self.data.mkdir(parents=True, exist_ok=True)
@@ -208,20 +192,6 @@ class KafkaServer:
         )
         if done.returncode != 0:
             raise RuntimeError(f"{main} failed: {done.stdout}{done.stderr}")
-
-    def _wait(self, timeout_s: float) -> None:
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            assert self._process is not None
-            if self._process.poll() is not None:
-                raise RuntimeError(f"Kafka ended: {self.log_tail()}")
-            if all(_listens(port) for port in (self.port, self.sasl_port)):
-                return
-            time.sleep(0.05)
-        raise RuntimeError(f"Kafka did not start in {timeout_s:.0f} s: {self.log_tail()}")
-
-    def log_tail(self) -> str:
-        return (self.data / "broker.log").read_text(errors="replace")[-3000:]
 
 
 def _listens(port: int) -> bool:

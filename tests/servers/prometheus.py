@@ -6,23 +6,15 @@ kept in `.cache/prometheus/`: seconds, and 20 MB.
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-import socket
 import subprocess
-import time
-import urllib.request
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
+
+from tests.servers.local import ServerMissing, alone, answers, await_start, end, free_port
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "prometheus"
-START_S = 30.0
-
-
-class PrometheusMissing(RuntimeError):
-    """This machine can't have it; the message says what it lacks."""
 
 
 def program(name: str) -> str:
@@ -30,9 +22,7 @@ def program(name: str) -> str:
     found = shutil.which(name)
     if found is not None:
         return found
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may want it at once
+    with alone(CACHE):
         path = CACHE / "usr" / "bin" / name
         if not path.is_file():
             _fetch()
@@ -42,17 +32,17 @@ def program(name: str) -> str:
 def _fetch() -> None:
     """Unpack the package below `CACHE`; its lists of packages are fetched where there are none."""
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        raise PrometheusMissing("promtool is not on the PATH, nor is apt-get, to fetch it with")
+        raise ServerMissing("promtool is not on the PATH, nor is apt-get, to fetch it with")
     with TemporaryDirectory() as folder:
         if _run(folder, "apt-get", "download", "prometheus"):
             _run(folder, "apt-get", "update", "-qq")
             error = _run(folder, "apt-get", "download", "prometheus")
             if error:
-                raise PrometheusMissing(f"apt-get can't fetch it: {error}")
+                raise ServerMissing(f"apt-get can't fetch it: {error}")
         (package,) = Path(folder).glob("prometheus_*.deb")
         error = _run(folder, "dpkg", "-x", str(package), str(CACHE))
         if error:
-            raise PrometheusMissing(f"dpkg can't unpack it: {error}")
+            raise ServerMissing(f"dpkg can't unpack it: {error}")
 
 
 def _run(folder: str, *command: str) -> str:
@@ -69,8 +59,7 @@ class Prometheus:
     def __init__(self, config: Path, data: Path) -> None:
         self._config, self._data = config, data
         self._program = program("prometheus")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{free_port()}"
 
     def __enter__(self) -> Prometheus:
         self._data.mkdir(parents=True, exist_ok=True)
@@ -85,25 +74,8 @@ class Prometheus:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + START_S
-        while not self._ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise PrometheusMissing((self._data / "log").read_text()[-500:])
-            time.sleep(0.05)
+        await_start(self._process, lambda: answers(f"{self.url}/-/ready"), self._data / "log")
         return self
 
-    def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=1):
-                return True
-        except OSError:
-            return False
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.terminate()
-        self._process.wait(10)
+    def __exit__(self, *_: object) -> None:
+        end(self._process)

@@ -7,7 +7,10 @@ import signal
 import sys
 from threading import Event
 
-from tests.servers import kafka, triton, valkey
+from tests.servers.kafka import KafkaServer
+from tests.servers.local import ServerMissing
+from tests.servers.triton import Triton
+from tests.servers.valkey import ValkeyServer
 
 
 def main() -> int:
@@ -17,7 +20,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         try:
             addresses = _start(stack)
-        except (kafka.ServerMissing, triton.TritonMissing, valkey.ServerMissing) as error:
+        except ServerMissing as error:
             print(f"make stack: {error}", file=sys.stderr)
             return 1
         print("\nAll three are up. In another terminal:\n")
@@ -33,13 +36,13 @@ def main() -> int:
 def _start(stack: contextlib.ExitStack) -> dict[str, str]:
     """The servers' addresses by the setting that takes each; `stack` stops them."""
     print("Kafka: fetching the jars where they are not cached, starting ...", flush=True)
-    broker = kafka.KafkaServer().start()
+    broker = KafkaServer().start()
     stack.callback(broker.stop)
     print(f"Valkey: starting ... (Kafka is at {broker.url})", flush=True)
-    store = valkey.ValkeyServer().start()
+    store = ValkeyServer().start()
     stack.callback(store.stop)
     print("Triton: a first start installs its own environment, some minutes ...", flush=True)
-    networks = stack.enter_context(triton.Triton())
+    networks = stack.enter_context(Triton())
     return {
         "STREAMS": broker.url,
         "STORE": store.url,

