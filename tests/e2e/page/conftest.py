@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from tests.conftest import missing
 from tests.e2e.page.site import DEMO, Feed, Site, open_site
-from tests.servers.chromium import BrowserMissing, axe, chromium
-from tests.servers.valkey import ServerMissing
+from tests.servers.chromium import axe, chromium
+from tests.servers.local import ServerMissing
 
 DESKTOP = {"width": 1360, "height": 900}
 expect.set_options(timeout=20_000)  # of a machine that is busy with other tests; 5 s otherwise
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
     try:
         with chromium() as opened:
             yield opened
-    except BrowserMissing as error:
+    except ServerMissing as error:
         missing(f"no browser: {error}")
 
 
@@ -53,7 +53,7 @@ def axe_core() -> str:
     """axe-core's source."""
     try:
         return axe()
-    except BrowserMissing as error:
+    except ServerMissing as error:
         missing(f"no axe-core: {error}")
         raise
 

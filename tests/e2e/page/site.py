@@ -20,7 +20,7 @@ from services.store.alerts import Alert, Alerts, Decided, Explanation, alert_id
 from tests.conftest import ROOT
 from tests.e2e.product import REAL, Product, ended, stop
 from tests.scores import SCORES, START_MS, everything, scored, send, streams
-from tests.servers.kafka import free_port
+from tests.servers.local import free_port
 from tests.servers.valkey import ValkeyServer
 
 SAMPLE = ROOT / "deploy/sample"
