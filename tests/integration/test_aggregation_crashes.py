@@ -191,6 +191,10 @@ def test_the_numbers_are_those_of_a_naive_recount(
         sums = Reader(store).totals(NS, topic).sums
         for name, expected in numbers.items():
             assert getattr(sums, name) == expected, (topic, name)
+    gone = {item.id for item in items if isinstance(item, Deletion)}
+    for item in items:
+        if isinstance(item, Scored) and item.id in gone:
+            assert Reader(store).post(NS, item.topic, item.id, item.created_at_ms) is None
     for client in (fresh, *(one.client for one in pair)):
         client.close()
 
