@@ -95,8 +95,8 @@ class TritonClassifier:
 
     def check(self) -> None:
         """`Unavailable` unless server and networks are ready; `UsageError` for other networks."""
-        if not self._ask(lambda client, t: client.is_server_ready(client_timeout=t)):
-            raise Unavailable(NAME, f"{self._address} is up, its models are not ready")
+        if waiting := self._not_ready():
+            raise Unavailable(NAME, f"{self._address} is up, not ready: {', '.join(waiting)}")
         found = [d for model in (*MODELS, SENTIMENT) for d in self._differences(model)]
         if found:
             raise UsageError(
@@ -176,6 +176,16 @@ class TritonClassifier:
             self._drop(client)
             raise Unavailable(NAME, f"{self._address}: {error}") from error
 
+    def _not_ready(self) -> list[str]:
+        """Which of our models; a server is not ready for the sake of others' models as well."""
+        if self._ask(lambda client, t: client.is_server_ready(client_timeout=t)):
+            return []
+        return [
+            model.name
+            for model in (*MODELS, SENTIMENT)
+            if not self._ask(partial(_is_ready, model.name))
+        ]
+
     def _differences(self, model: Model) -> list[str]:
         try:
             found = self._ask(
@@ -208,6 +218,10 @@ def _client(address: str, tls: Tls | None) -> grpc.InferenceServerClient:
         certificate_chain=_name(files.certificate),
         channel_args=list(_CHANNEL),
     )
+
+
+def _is_ready(model: str, client: grpc.InferenceServerClient, timeout_s: float) -> bool:
+    return bool(client.is_model_ready(model, client_timeout=timeout_s))
 
 
 def _name(path: Path | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The client against a real Triton: what differs, what goes wrong on the way, TLS, statistics.
+"""The client against a real Triton: what goes wrong on the way, TLS, statistics.
 
 The networks are small random ones; faults on the way come from a proxy before the server.
 """
@@ -6,36 +6,23 @@ The networks are small random ones; faults on the way come from a proxy before t
 from __future__ import annotations
 
 import re
-import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import trustme
 from prometheus_client import REGISTRY
 
-from models.signature import IMAGE_SIZE, MAX_TOKENS
-from services.errors import Unavailable, UsageError
+from services.errors import Unavailable
 from services.inference import statistics
-from services.inference.classifier import MAX_PAIRS, BadBatch, Batch
+from services.inference.classifier import MAX_PAIRS, BadBatch
 from services.inference.triton import Tls, TritonClassifier
-from tests.conftest import missing
+from tests.integration.triton_client import batch, made, works
 from tests.servers import onnx_files
-from tests.servers.local import ServerMissing, free_ports
 from tests.servers.proxy import Proxy
 from tests.servers.triton import Triton
 
 pytestmark = pytest.mark.integration
-
-
-def made(artifacts: Path, **options: str) -> Triton:
-    try:
-        return Triton(artifacts, options={k.replace("_", "-"): v for k, v in options.items()})
-    except ServerMissing as error:
-        missing(f"no Triton: {error}")
-        raise
 
 
 @pytest.fixture(scope="module")
@@ -54,85 +41,6 @@ def proxy(server: Triton) -> Iterator[Proxy]:
     between = Proxy(server.url)
     yield between
     between.close()
-
-
-def batch(size: int = 2) -> Batch:
-    tokens = np.full((size, MAX_TOKENS), 5, np.int32)
-    images = np.full((size, IMAGE_SIZE, IMAGE_SIZE, 3), 99, np.uint8)
-    return Batch(images, np.ones((size, 1), np.float32), tokens)
-
-
-def works(classifier: TritonClassifier, within_s: float = 10) -> None:
-    """The next answer comes, perhaps after a few that say `Unavailable`."""
-    deadline = time.monotonic() + within_s
-    while True:
-        try:
-            assert len(classifier.submit(batch()).result(30).outputs["RNNCA_PROBS"]) == 2
-            return
-        except Unavailable:
-            assert time.monotonic() < deadline, "the client does not recover"
-            time.sleep(0.1)
-
-
-def test_a_server_that_is_not_there_is_unavailable() -> None:
-    classifier = TritonClassifier(f"127.0.0.1:{free_ports(1)[0]}", deadline_s=5)
-    with pytest.raises(Unavailable, match=r"127\.0\.0\.1"):
-        classifier.check()
-    with pytest.raises(Unavailable):
-        classifier.submit(batch()).result(10)
-    classifier.close()
-
-
-@pytest.mark.parametrize(
-    ("pattern", "replacement", "message"),
-    [
-        ('name: "HAS_IMAGE" data_type: TYPE_FP32', 'name: "HAS_IMAGE" data_type: TYPE_INT32',
-         r"INT32 \[-1, 1\] as HAS_IMAGE, not FP32 \[-1, 1\]"),
-        ("dims: [ 48 ]", "dims: [ 64 ]", r"INT32 \[-1, 64\] as TOKENS, not INT32 \[-1, 48\]"),
-        ("negative,neutral,positive", "positive,neutral,negative",
-         "its labels are positive,neutral,negative, not negative,neutral,positive"),
-    ],
-)  # fmt: skip
-def test_a_server_with_other_networks_is_refused_and_says_what_differs(
-    artifacts: Path, pattern: str, replacement: str, message: str
-) -> None:
-    server = made(artifacts)
-    for config in server.repository.glob("*/config.pbtxt"):
-        text, _, _ = config.read_text().partition("model_warmup")  # it would fail, as it should
-        config.write_text(text.replace(pattern, replacement))
-    with server:
-        classifier = TritonClassifier(server.url)
-        with pytest.raises(UsageError, match=message):
-            classifier.check()
-        classifier.close()
-
-
-def test_a_server_without_one_of_the_models_is_refused(artifacts: Path) -> None:
-    server = made(artifacts)
-    shutil.rmtree(server.repository / "sentiment")
-    with server:
-        classifier = TritonClassifier(server.url)
-        with pytest.raises(UsageError, match="there is no model sentiment"):
-            classifier.check()
-        with pytest.raises(Unavailable):
-            classifier.submit(batch()).result(10)
-        classifier.close()
-
-
-def test_models_of_others_that_do_not_load_are_no_concern_of_ours(artifacts: Path) -> None:
-    """Triton calls itself not ready while any of its models is not."""
-    with made(artifacts, model_control_mode="poll", repository_poll_secs="1") as server:
-        classifier = TritonClassifier(server.url)
-        broken = server.repository / "theirs"
-        (broken / "1").mkdir(parents=True)
-        (broken / "config.pbtxt").write_text('name: "theirs" backend: "nobody"')
-        deadline = time.monotonic() + 20
-        while classifier._ask(lambda client, t: client.is_server_ready(client_timeout=t)):
-            assert time.monotonic() < deadline, "Triton takes no notice"
-            time.sleep(0.1)
-        classifier.check()
-        works(classifier)
-        classifier.close()
 
 
 def test_a_request_too_large_is_a_bad_batch(server: Triton) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from models.signature import MAX_TOKENS
 from services.errors import UsageError
@@ -42,6 +43,13 @@ def test_a_text_is_encoded_once_and_a_masked_side_not_at_all(
     tokens[:3, 0] = [7, 7, 8]
     images = np.full((4, 224, 224, 3), 50, np.uint8)
     has_image = np.array([[1], [0], [1], [0]], np.float32)
+    before = seen("backbone"), seen("rnnca")
     networks.submit(Batch(images, has_image, tokens)).result(10)
     assert runs == [("backbone", 2), ("text", 2), ("dmlanet", 4), ("rnnca", 4)]
+    assert (seen("backbone"), seen("rnnca")) == (before[0] + 1, before[1] + 1)
     networks.close()
+
+
+def seen(model: str) -> float:
+    """Runs whose time was taken."""
+    return REGISTRY.get_sample_value("undertone_model_seconds_count", {"model": model}) or 0.0

@@ -226,6 +226,18 @@ def test_one_poisonous_post_is_found_and_the_others_get_through(place: int) -> N
     bench.stage.close()
 
 
+def test_beside_a_poisonous_post_the_others_are_remembered_and_it_is_not() -> None:
+    bench = Bench(Told(spoiled_by_poison))
+    posts = [post(n, "poison day" if n == 3 else "good day") for n in range(8)]
+    bench.run(*posts)
+    bench.told.batches.clear()
+    again = bench.run(*posts)
+    assert [letter.record.offset for letter in again.dead] == [3]
+    assert len(scored(again.outputs)) == 7
+    assert {len(batch) for batch in bench.told.batches} == {1}
+    bench.stage.close()
+
+
 def test_networks_that_fail_on_everything_hold_the_stream() -> None:
     bench = Bench(Told(lambda _: BadBatch("NaN")))
     with pytest.raises(Unavailable, match="blank"):
