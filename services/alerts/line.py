@@ -28,6 +28,8 @@ from services.stream.attempts import Backoff
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 1.0
+STUMBLE_S: Final = 60.0
+"""Pause after an error that nobody has foreseen."""
 REMEMBER_MS: Final = 60_000
 """How long we know what we told: longer than what a store may lose of its newest writes."""
 MOST_ATTEMPTS: Final = 400
@@ -111,6 +113,10 @@ class Line(Thread):
                     self._round(store)
                 except Unavailable as error:
                     self.trouble = str(error)
+                except Exception as error:  # a thread that ends would tell nobody any more
+                    log.exception("%s can't be told", self.name)
+                    self.trouble = f"our own fault: {type(error).__name__}; the log has more"
+                    self._patient_s = self._times.clock() + STUMBLE_S
                 if self._office.ended or (ending and self._is_through()):
                     return
                 pause = max(LOOK_S, min(self._patient_s - self._times.clock(), 60.0))

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 MOST_POSTS: Final = 3
 LONGEST_TEXT: Final = 280
+LONGEST_AUTHOR: Final = 100
 QUALITY: Final = 85
 PICTURE_ALT: Final = "A picture and words from above, shaded where each network looked most."
 TITLES: Final = {"dmlanet": "DMLANet", "rnnca": "RNN-CA"}
@@ -83,23 +84,34 @@ class Writer:
                 log.warning("an alert goes out without its picture: %s", error)
                 return None
             if found and found[0] is not None:
-                return drawn(found[0], post)
+                return _drawn(found[0], post)
         return None
 
 
 def shown(post: KeptPost) -> ShownPost:
     """A kept post as receivers show it."""
-    words = printable(post.text)
-    cut = words if len(words) <= LONGEST_TEXT else words[: LONGEST_TEXT - 1].rstrip() + "…"
     return ShownPost(
         id=post.id,
-        text=cut or "(no words)",
-        author=printable(post.author_name or post.author),
+        text=_cut(printable(post.text), LONGEST_TEXT) or "(no words)",
+        author=_cut(printable(post.author_name or post.author), LONGEST_AUTHOR),
         label=LABELS[post.label],
         score=post.score / SCORE_UNIT,
         created_at_ms=post.created_at_ms,
         url=web(post.url),
     )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def _drawn(jpeg: bytes, post: KeptPost) -> bytes | None:
+    """None, and a line in the log, for a picture that can't be drawn."""
+    try:
+        return drawn(jpeg, post)
+    except Exception:
+        log.exception("the picture of %s can't be drawn: an alert goes out without it", post.id)
+        return None
 
 
 def drawn(jpeg: bytes, post: KeptPost) -> bytes:

@@ -155,6 +155,8 @@ def test_an_alert_goes_out_without_a_picture_rather_than_late(store: Store, turn
     assert Writer(Reader(store))(event).picture is None
     assert Writer(Reader(store), Shelf({}, away=True))(event).picture is None
     assert len(Writer(Reader(store), Shelf({}))(event).posts) == 3
+    broken = Shelf({f"x:b{number}": b"\xff\xd8 no picture" for number in range(30)})
+    assert Writer(Reader(store), broken)(event).picture is None
 
 
 def test_what_is_over_shows_no_posts(store: Store, turned: Bench) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
+from services.alerts import line
 from services.alerts.deliver import Deliveries, Timing
 from services.alerts.message import Writer
-from services.alerts.notify.port import Receiver
+from services.alerts.notify.port import Message, Receiver
 from services.alerts.notify.reach import make_reach
 from services.alerts.notify.slack import Slack
 from services.alerts.notify.webhook import Webhook
@@ -48,13 +49,17 @@ def leave(store: Store, *events: AlertEvent, receivers: tuple[str, ...]) -> int:
 
 
 def tell(
-    valkey: ValkeyServer, receivers: Mapping[str, Receiver], token: int, until: Callable[[], bool]
+    valkey: ValkeyServer,
+    receivers: Mapping[str, Receiver],
+    token: int,
+    until: Callable[[], bool],
+    makes: line.Makes = lambda own: Writer(Reader(own)),
 ) -> None:
     """Deliver until that is so."""
     deliveries = Deliveries(
         receivers,
         valkey.open,
-        lambda own: Writer(Reader(own)),
+        makes,
         lambda _: tuple(receivers),
         QUICK,
     )
@@ -111,6 +116,30 @@ def test_slack_without_an_answer_is_not_told_again(valkey: ValkeyServer, store: 
     assert "no_service" in became(store, told[1], "slack").error
     for one in told:
         assert "secret-path" not in became(store, one, "slack").error
+
+
+def test_a_fault_of_ours_is_said_and_tried_again(
+    valkey: ValkeyServer,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A line that ended would tell nobody any more."""
+    monkeypatch.setattr(line, "STUMBLE_S", 0.1)
+    told, faults = event("opened"), [RuntimeError("nobody foresaw this")]
+
+    def write(one: AlertEvent) -> Message:
+        if faults:
+            raise faults.pop()
+        return Message(one, "title", "text")
+
+    token = leave(store, told, receivers=("slack",))
+    with Hook() as hook:
+        receiver = Slack(hook.url(), make_reach(True, None, 3.0))
+        is_told = settled(store, told, receivers=("slack",))
+        tell(valkey, {"slack": receiver}, token, is_told, lambda _: write)
+    assert became(store, told, "slack").state == "delivered"
+    assert "nobody foresaw this" in caplog.text
 
 
 def test_a_receiver_that_hangs_delays_no_other(valkey: ValkeyServer, store: Store) -> None:

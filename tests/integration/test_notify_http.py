@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import socket
 import ssl
 import time
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 import trustme
 
+from services.alerts.notify.alertmanager import Alertmanager
 from services.alerts.notify.discord import Discord
 from services.alerts.notify.http import retry_after_s
 from services.alerts.notify.port import Receiver, Rejected, TryLater, Uncertain
@@ -199,11 +201,22 @@ def test_private_addresses_want_the_operators_word() -> None:
     assert hook.asked[0].headers["host"] == f"hook.test:{hook.port}"
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "0.0.0.0", "fe80::1", "224.0.0.1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "0.0.0.0",
+        "fe80::1",
+        "224.0.0.1",
+        "100.100.100.200",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+    ],
+)
 def test_metadata_services_are_never_reached(address: str) -> None:
     host = f"[{address}]" if ":" in address else address
     receiver = Slack(f"http://{host}/latest", reach())
-    with pytest.raises(TryLater, match="not public"):
+    with pytest.raises(TryLater, match=r"not public|metadata"):
         receiver.send(message())
 
 
@@ -249,6 +262,40 @@ def test_no_part_of_an_address_is_repeated(said: bytes) -> None:
         Discord(hook.url(), reach()).send(message())
     assert PATH_SECRET not in str(caught.value)
     assert "404" in str(caught.value)
+
+
+def test_a_server_that_sends_back_what_it_gets_gets_nothing_told() -> None:
+    """No HTTP at all: what can't be read as an answer is what we sent, secrets first."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        echo = Thread(target=send_back, args=(listener, 2))
+        echo.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/services/T0/B0/{PATH_SECRET}"
+        with pytest.raises(Uncertain, match="no answer") as caught:
+            Slack(url, reach()).send(message())
+        assert PATH_SECRET not in str(caught.value)
+        with pytest.raises(TryLater, match="no answer") as later:
+            Webhook(url, SECRET, reach(), lambda: NOW).send(message())
+        assert PATH_SECRET not in str(later.value)
+        echo.join(10)
+
+
+def send_back(listener: socket.socket, connections: int) -> None:
+    for _ in range(connections):
+        with listener.accept()[0] as line:
+            line.sendall(line.recv(65_536))
+            line.shutdown(socket.SHUT_WR)
+            while line.recv(65_536):
+                pass
+
+
+def test_credentials_in_a_header_are_not_repeated() -> None:
+    given = b64encode(b"me:hush, hush").decode()
+    said = f"no such user: Basic {given} (hush, hush)".encode()
+    with Hook(Answer(401, said)) as hook, pytest.raises(Rejected, match="no such user") as caught:
+        Alertmanager(hook.origin(), reach(), lambda: NOW, "me", "hush, hush").send(message())
+    assert hook.asked[0].headers["authorization"] == f"Basic {given}"
+    assert given not in str(caught.value)
+    assert "hush" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,9 @@ NAMES: Final = {
 }
 """`alertname` by kind; other kinds are put together alike."""
 POSTS: Final = 3
+HARMLESS: Final = str.maketrans("<>", "‹›")
+"""Templates pass annotations on as they are, to Slack too: there a stranger's `<!channel>` would
+call everybody, and `<address|words>` be a link."""
 
 Clock = Callable[[], int]
 """Milliseconds since 1970 UTC."""
@@ -44,10 +47,11 @@ class Alertmanager:
         self, url: str, reach: Reach, clock_ms: Clock, user: str = "", password: str = ""
     ) -> None:
         address = url.rstrip("/") + PATH
-        self._http = Http(self.name, address, reach, repeats_are_dropped=True, secrets=(password,))
+        given = b64encode(f"{user}:{password}".encode()).decode() if user else ""
+        secrets = (given, password)
+        self._http = Http(self.name, address, reach, repeats_are_dropped=True, secrets=secrets)
         self._headers = {"Content-Type": "application/json"}
-        if user:
-            given = b64encode(f"{user}:{password}".encode()).decode()
+        if given:
             self._headers["Authorization"] = f"Basic {given}"
         self._clock_ms = clock_ms
 
@@ -95,7 +99,7 @@ def _annotations(message: Message) -> dict[str, str]:
     for number, post in enumerate(message.posts[:POSTS], start=1):
         found[f"post_{number}"] = f"{post.author}: {post.text} {post.url}".strip()
     found |= {"alert_id": message.event.alert.id, "state": message.event.alert.state}
-    return {name: value for name, value in found.items() if value}
+    return {name: value.translate(HARMLESS) for name, value in found.items() if value}
 
 
 def _key(name: str) -> str:

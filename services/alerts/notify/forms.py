@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -39,6 +39,13 @@ def fit(text: str, most: int, escape: Callable[[str], str] = str) -> str:
 def printable(text: str) -> str:
     """Without control characters and what turns the direction of writing; in one line."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """What somebody else said, without the secrets that we told them."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, ELLIPSIS)
+    return text
 
 
 def web(url: str) -> str:

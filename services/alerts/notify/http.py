@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 import httpcore
 
+from services.alerts.notify.forms import masked, printable
 from services.alerts.notify.port import Rejected, TryLater, Uncertain
 from services.alerts.notify.reach import Reach, explained, tls_reason
 from services.errors import UsageError
@@ -88,7 +89,7 @@ class Http:
             reason = tls_reason(error) or f"can't be reached ({error})"
             raise TryLater(self._receiver, f"{self.host}: {reason}") from None
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
-            raise self._unanswered(_short(error)) from None
+            raise self._unanswered(self._harmless(str(error)) or type(error).__name__) from None
         return self._judged(answer)
 
     def _unanswered(self, why: str) -> TryLater | Uncertain:
@@ -143,10 +144,12 @@ class Http:
         raise Rejected(self._receiver, f"{said}: {hint}" if hint else said)
 
     def _quoted(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "…")
-        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return f" ({text[:SHOWN]})" if text and not text.startswith("<") else ""
+        text = self._harmless(text)
+        return f" ({text})" if text and not text.startswith("<") else ""
+
+    def _harmless(self, text: str) -> str:
+        """What a server said, which may be what we sent it: without secrets, in one short line."""
+        return printable(masked(text, self._secrets))[:SHOWN]
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
@@ -175,10 +178,6 @@ def _parts(path: str) -> list[str]:
 
 def _fields(headers: Mapping[str, str]) -> list[tuple[bytes | str, bytes | str]]:
     return [(name, value) for name, value in headers.items()]
-
-
-def _short(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 def _url(target: Target) -> httpcore.URL:

@@ -3,7 +3,7 @@
 A receiver's address comes from the operator's settings, yet its name is answered by a
 resolver, and what it answers is checked and pinned just as for media (`services/net.py`).
 Private addresses are let in only where the operator says so, and even then neither link-local
-ones (the metadata services of clouds) nor multicast.
+ones nor multicast, nor the metadata services of clouds.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ import httpcore
 from services.errors import UsageError
 from services.net import NotAllowed, Policy, Resolver, lookup
 
+METADATA: Final = frozenset(
+    ipaddress.ip_address(address)
+    for address in ("100.100.100.200", "fd00:ec2::254", "fd20:ce::254")
+)
+"""Of Alibaba, AWS and Google, within networks that are private."""
 PRIVATE: Final = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -59,7 +64,7 @@ class Reach:
 
         def ask() -> None:
             try:
-                answers.put(self.policy.resolve(host, port))
+                answers.put(self._checked(host, port))
             except Exception as error:
                 answers.put(error)
 
@@ -71,6 +76,13 @@ class Reach:
         if isinstance(found, Exception):
             raise found
         return found[:ADDRESSES_TRIED]
+
+    def _checked(self, host: str, port: int) -> list[str]:
+        found = self.policy.resolve(host, port)
+        for address in found:
+            if ipaddress.ip_address(address) in METADATA:
+                raise NotAllowed("metadata", f"{host} is {address}, a cloud's metadata service")
+        return found
 
     def connect(self, host: str, port: int, within_s: float) -> socket.socket:
         """A TCP connection to the first of its checked addresses that answers."""

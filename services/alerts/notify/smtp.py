@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import smtplib
 import socket
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from threading import Timer
 from time import monotonic
 from typing import Final, Literal
 
-from services.alerts.notify.forms import printable
+from services.alerts.notify.forms import masked, printable
 from services.alerts.notify.mail import compose
 from services.alerts.notify.port import Message, Rejected, TryLater
 from services.alerts.notify.reach import Reach, explained, tls_reason
@@ -44,6 +45,14 @@ class Mailbox:
     tls: Tls = "starttls"
     user: str = ""
     password: str = ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The password as it is, and as AUTH PLAIN (RFC 4616) and LOGIN put it."""
+        if not self.password:
+            return ()
+        said = (f"\0{self.user}\0{self.password}", self.password)
+        return (*(b64encode(words.encode()).decode() for words in said), self.password)
 
 
 class Email:
@@ -123,9 +132,7 @@ class Email:
 
     def _quoted(self, code: int, said: bytes | str) -> str:
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        if self._box.password:
-            text = text.replace(self._box.password, "…")
-        return f"{code}: {printable(text)[:SHOWN]}"
+        return f"{code}: {printable(masked(text, self._box.secrets))[:SHOWN]}"
 
 
 class _Session(smtplib.SMTP):

@@ -64,7 +64,8 @@ class Webhook:
     def __init__(self, url: str, secret: str, reach: Reach, clock_ms: Clock) -> None:
         self._secret = secret_bytes(secret)
         self._clock_ms = clock_ms
-        self._http = Http(self.name, url, reach, repeats_are_dropped=True, secrets=(secret,))
+        secrets = (secret, secret.removeprefix(PREFIX))
+        self._http = Http(self.name, url, reach, repeats_are_dropped=True, secrets=secrets)
 
     def send(self, message: Message) -> None:
         body = msgspec.json.encode(document(message))

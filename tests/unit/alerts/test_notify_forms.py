@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from base64 import b64encode
 from dataclasses import replace
 from email.headerregistry import Address
 from typing import Any
@@ -12,13 +13,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from services.alerts.notify import alertmanager, discord, mail, slack, webhook
-from services.alerts.notify.forms import fit, printable, size
+from services.alerts.notify.forms import fit, masked, printable, size
 from services.alerts.notify.port import Fact, Message, ShownPost
+from services.alerts.notify.smtp import Mailbox
 from services.alerts.notify.terminal import Terminal
+from services.store.alerts import RisingPhrase
 from services.topics.rules import RECEIVERS
-from tests.unit.alerts.messages import NOW, message
+from tests.unit.alerts.messages import NOW, WHY, message
 
 QUICK = settings(max_examples=40, deadline=None)
 ODD = "abc &<>*_~`|[]()@#\\-+:\"'{}\u202e\u200b\n\r\t\x1b\x00é字🤮👩‍👩‍👧"
@@ -139,6 +143,17 @@ def test_alertmanager_gets_what_its_api_takes(given_message: Message) -> None:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time)
 
 
+def test_alertmanagers_templates_pass_on_no_mark_up_of_strangers() -> None:
+    """Slack would call everybody."""
+    words = "<!channel> <https://evil.test|free> & more"
+    post = ShownPost("x:1", words, "<@U1>", "negative", -0.9, NOW)
+    why = structs.replace(WHY, phrases=(RisingPhrase("<!here>", 0.5, 0.0, 9.0),))
+    found = alertmanager.alert(message(posts=(post,), explanation=why), NOW)["annotations"]
+    assert found["post_1"] == "‹@U1›: ‹!channel› ‹https://evil.test|free› & more"
+    assert "‹!here›" in found["description"]
+    assert not any(sign in value for value in found.values() for sign in "<>")
+
+
 def test_labels_of_an_alert_never_change() -> None:
     labels = [
         alertmanager.alert(message(kind), NOW)["labels"]
@@ -191,6 +206,15 @@ def test_what_is_cut_fits_and_says_so(text: str, most: int) -> None:
     assert size(found) <= most
     whole = re.sub(r"([*_])", r"\\\1", text)
     assert found == whole or found.endswith("…")
+
+
+def test_no_form_of_a_password_is_repeated() -> None:
+    box = Mailbox("mail.test", Address(), (), user="me", password="hush, hush")
+    plain = b64encode(b"\0me\0hush, hush").decode()
+    login = b64encode(b"hush, hush").decode()
+    said = masked(f"535 {plain} or {login} or hush, hush are wrong", box.secrets)
+    assert said == "535 … or … or … are wrong"
+    assert masked("anything", Mailbox("mail.test", Address(), ()).secrets) == "anything"
 
 
 def test_printable_is_one_line() -> None:
