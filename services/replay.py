@@ -100,6 +100,7 @@ def replay(settings: Settings, request: Request, stop: Event, watch: Watch) -> O
     begun = time.monotonic()
     with ExitStack() as stack:
         streams = stack.enter_context(closing(pipeline.make_streams(settings)))
+        streams.partitions(pipeline.Names.of(settings).posts)  # not there: told before any work
         store = stack.enter_context(closing(pipeline.make_store(settings)))
         store.add_namespace(options.namespace, REPLAY, pipeline.clock_ms())
         keep_rules(store, options.namespace, topics)

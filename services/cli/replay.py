@@ -78,6 +78,14 @@ def run(settings: Settings, request: Request, along: Along) -> int:
         finally:
             face.finished()
         _print(outcome, _again(settings))
+        if outcome.complete and not outcome.alerts and not is_embedded(settings):
+            face.console.print(
+                "Alerts are `undertone alert`'s: undertone alerts list --namespace "
+                f"{outcome.namespace}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
         if along.stay and url and outcome.complete:
             stay(face.page, stop)
     if not outcome.complete:
