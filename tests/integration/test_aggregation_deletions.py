@@ -63,3 +63,14 @@ def test_a_post_deleted_again_on_another_day_is_counted_once(store: Store) -> No
     bench.feed(*[Deletion("x:1", NS, START_MS + day * DAY_MS) for day in (0, 2, 1)])
     assert Reader(store).deleted(NS) == 1
     bench.assert_audited()
+
+
+def test_a_post_of_a_thousand_topics_leaves_all_of_them(store: Store) -> None:
+    bench = Bench(store)
+    names = [f"topic {number}" for number in range(1_000)]
+    bench.feed(*[scored("1", topic=name, text="a secret") for name in names])
+    bench.feed(*[scored("1", topic=f"late {name}", text="a secret") for name in names])
+    assert "a secret" in words(store)
+    bench.feed(Deletion("x:1", NS, START_MS))
+    bench.stage.settle()
+    assert "a secret" not in words(store)
