@@ -16,14 +16,13 @@ import pytest
 from services.store import Store, open_store
 from services.store.alerts import Alert, Alerts
 from services.store.reader import Reader
-from tests.conftest import ROOT
 from tests.e2e.product import REAL, Product, ended, stop, write_archive
+from tests.e2e.sample import MEDIA, POSTS, TOPICS
 from tests.e2e.test_same_figures import embedded, on_servers
 from tests.servers.kafka import KafkaServer
 from tests.servers.valkey import ValkeyServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-SAMPLE = ROOT / "deploy/sample"
 MINUTE = 60_000
 RULES = """
 alerts:
@@ -122,12 +121,11 @@ def test_a_replay_that_is_repeated_raises_nothing_anew(tmp_path: Path) -> None:
 
 def test_the_sample_opens_one_alert_where_the_mood_turns(tmp_path: Path) -> None:
     """Card payments fail at 15:04; the first 12 posts about it are there at 15:29."""
-    topics = SAMPLE / "topics.yaml"
     png = tmp_path / "alerts.png"
     product = embedded(tmp_path / "here", program=REAL)
     lines = product.run(
-        "backtest", str(SAMPLE / "posts.jsonl.gz"), "--media", str(SAMPLE / "media"),
-        "--topics", str(topics), "--json", "--png", str(png),
+        "backtest", str(POSTS), "--media", str(MEDIA), "--topics", str(TOPICS), "--json",
+        "--png", str(png),
     ).stdout.splitlines()  # fmt: skip
     (alert,) = map(json.loads, lines)
     turned = 1_773_759_840_000

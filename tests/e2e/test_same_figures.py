@@ -10,14 +10,13 @@ import pytest
 
 from services.store import Store, open_store
 from services.store.reader import RESOLUTIONS, Reader
-from tests.conftest import ROOT
 from tests.e2e.product import REAL, Product, ended, stop, write_archive
+from tests.e2e.sample import POSTS, TOPICS, Sample
 from tests.servers.kafka import KafkaServer
 from tests.servers.triton import Triton
 from tests.servers.valkey import ValkeyServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
-SAMPLE = ROOT / "deploy/sample"
 
 
 def panes(store: Store, namespace: str) -> dict[tuple[str, str, int], Any]:
@@ -107,23 +106,20 @@ def test_counts_of_every_pane(tmp_path: Path, kafka: KafkaServer, valkey: Valkey
 
 
 def test_the_networks_agree(
-    tmp_path: Path, kafka: KafkaServer, valkey: ValkeyServer, triton: Triton
+    tmp_path: Path, kafka: KafkaServer, valkey: ValkeyServer, triton: Triton, sample: Sample
 ) -> None:
-    archive, topics = SAMPLE / "posts.jsonl.gz", SAMPLE / "topics.yaml"
-    here = embedded(tmp_path / "here", program=REAL)
-    made = replayed(here, archive, topics, tmp_path / "here.jsonl")
     there = on_servers(
         tmp_path, kafka, valkey, "same-scores.", program=REAL,
         environment={"UNDERTONE_CLASSIFIER_URL": f"grpc://{triton.url}"},
     )  # fmt: skip
-    made_there = distributed(there, archive, topics, tmp_path / "there.jsonl")
-    ours, theirs = labels(tmp_path / "here.jsonl"), labels(tmp_path / "there.jsonl")
+    made = distributed(there, POSTS, TOPICS, tmp_path / "there.jsonl")
+    ours, theirs = labels(sample.scores), labels(tmp_path / "there.jsonl")
     assert ours.keys() == theirs.keys()
     assert len(ours) > 600
     differing = sum(ours[key] != theirs[key] for key in ours)
     assert differing <= len(ours) / 1000
-    for topic, figures in made["topics"].items():
-        other = made_there["topics"][topic]
+    for topic, figures in sample.report["topics"].items():
+        other = made["topics"][topic]
         assert figures["count"] == other["count"]
         assert figures["mean_score"] == pytest.approx(other["mean_score"], abs=1e-3)
 

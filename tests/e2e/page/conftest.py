@@ -1,4 +1,4 @@
-"""One browser and one run of the demo for all tests of the page.
+"""One browser and one dashboard for all tests of the page.
 
 They live as long as this package: Playwright keeps an event loop in the thread
 that runs the tests, where others start loops of their own.
@@ -7,6 +7,7 @@ that runs the tests, where others start loops of their own.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -14,7 +15,8 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from tests.conftest import missing
-from tests.e2e.page.site import DEMO, Feed, Site, open_site
+from tests.e2e.page.site import DEMO, Feed, Site
+from tests.e2e.sample import Sample
 from tests.servers.chromium import axe, chromium
 from tests.servers.local import ServerMissing
 
@@ -40,12 +42,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    try:
-        with open_site(tmp_path_factory.mktemp("site")) as opened:
-            yield opened
-    except ServerMissing as error:
-        missing(f"no Valkey: {error}")
+def site(sample: Sample) -> Iterator[Site]:
+    """The sample's figures on a dashboard."""
+    with closing(Site(sample.product, sample.store)) as opened:
+        opened.start()
+        yield opened
 
 
 @pytest.fixture(scope="package")

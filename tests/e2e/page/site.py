@@ -6,9 +6,7 @@ import json
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,14 +15,12 @@ from services.aggregation.stage import AggregationStage, Options
 from services.records import AnyRecord, Scored, Watermark
 from services.store import Store
 from services.store.alerts import Alert, Alerts, Decided, Explanation, alert_id
-from tests.conftest import ROOT
-from tests.e2e.product import REAL, Product, ended, stop
+from tests.e2e.product import Product, ended, stop
+from tests.e2e.sample import NAMESPACE as DEMO
 from tests.scores import SCORES, START_MS, everything, scored, send, streams
 from tests.servers.local import free_port
 from tests.servers.valkey import ValkeyServer
 
-SAMPLE = ROOT / "deploy/sample"
-DEMO = "demo"
 START_S = 30.0
 MINUTE_MS = 60_000
 
@@ -34,27 +30,15 @@ def now_ms() -> int:
 
 
 class Site:
-    """A Valkey with the sample's replay in it, and `undertone dashboard` over it."""
+    """`undertone dashboard` over an installation's Valkey."""
 
-    def __init__(self, folder: Path, store: ValkeyServer) -> None:
-        environment = {
-            "UNDERTONE_DATA_DIR": str(folder / "data"),
-            "UNDERTONE_STORE_URL": store.url,
-            "UNDERTONE_DASHBOARD_PORT": "0",
-        }
-        self.product = Product(folder, environment, REAL)
+    def __init__(self, product: Product, store: ValkeyServer) -> None:
+        self.product = product
         self.port = free_port()
         self.store = store.open()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         self._rolling: dict[str, dict[str, Any]] = {}
-
-    def replay(self) -> None:
-        """What `make demo` replays."""
-        self.product.run(
-            "replay", str(SAMPLE / "posts.jsonl.gz"), "--media", str(SAMPLE / "media"),
-            "--topics", str(SAMPLE / "topics.yaml"), "--namespace", DEMO, "--no-dashboard",
-        )  # fmt: skip
 
     def start(self) -> None:
         """Serve, at the same port as before."""
@@ -96,18 +80,6 @@ class Site:
             found = self.product.json("rolling", "--namespace", DEMO, "--window", window)
             self._rolling[window] = found["topics"]
         return self._rolling[window]
-
-
-@contextmanager
-def open_site(folder: Path) -> Iterator[Site]:
-    with ExitStack() as stack:
-        server = ValkeyServer().start()
-        stack.callback(server.stop)
-        site = Site(folder, server)
-        stack.callback(site.close)
-        site.replay()
-        site.start()
-        yield site
 
 
 class Feed:

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from services.records import Watermark
 from tests.e2e.page.conftest import Visit
 from tests.e2e.page.site import DEMO, Feed, Site, now_ms
+from tests.e2e.sample import on_valkey
 from tests.servers.valkey import ValkeyServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
@@ -208,7 +209,7 @@ def test_compared_namespaces_stand_side_by_side(visit: Visit, site: Site, feed: 
 def test_before_anything_is_counted_the_page_teaches(
     visit: Visit, valkey: ValkeyServer, tmp_path: Path
 ) -> None:
-    with closing(Site(tmp_path, valkey)) as fresh:
+    with closing(Site(on_valkey(tmp_path, valkey), valkey)) as fresh:
         fresh.start()
         page = visit("/alerts", site=fresh, grumbles=False)
         expect(page.get_by_role("heading", name="No posts yet")).to_be_visible()
