@@ -24,6 +24,10 @@ STUCK_S: Final = 120.0
 a checkpoint holds single ones up for as long as its streams are deep."""
 
 
+SILENT_S: Final = 10.0
+"""Who connects and says nothing, or takes nothing, for so long is let go."""
+
+
 class HealthServer:
     """Answers `/healthz` (200 or 503 with a JSON body) and `/metrics` until closed."""
 
@@ -79,6 +83,8 @@ def noticing_stuck_loops(health: Mapping[str, Any], now_s: float) -> Mapping[str
 
 def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        timeout = SILENT_S
+
         def do_GET(self) -> None:
             if self.path == "/healthz":
                 state = health()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.error
 import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
 
-from services import metrics
+from services import health, metrics
 from services.errors import UsageError
 from services.health import STUCK_S, HealthServer, noticing_stuck_loops
 
@@ -32,6 +34,19 @@ def test_health_metrics_and_nothing_else() -> None:
         assert get(f"{server.address}/healthz")[0] == 503
         assert "undertone_records_read_total" in get(f"{server.address}/metrics")[1]
         assert get(f"{server.address}/etc/passwd")[0] == 404
+    finally:
+        server.close()
+
+
+def test_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "SILENT_S", 0.2)
+    server = HealthServer("127.0.0.1", 0, lambda: {"healthy": True})
+    place = urlsplit(server.address)
+    try:
+        with socket.create_connection((place.hostname, place.port), timeout=5) as silent:
+            silent.sendall(b"GET /hea")
+            assert silent.recv(1) == b""
+        assert get(f"{server.address}/healthz")[0] == 200
     finally:
         server.close()
 
