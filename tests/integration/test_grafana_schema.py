@@ -6,7 +6,6 @@ They come from the npm registry in the version of the Grafana in docker-compose.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import shutil
@@ -19,6 +18,7 @@ import yaml
 
 from services.grafana.dashboards import dashboards
 from tests.conftest import ROOT, missing
+from tests.servers.local import alone
 
 pytestmark = pytest.mark.integration
 CACHE = ROOT / ".cache" / "grafana-schema"
@@ -59,9 +59,7 @@ def folder() -> Path:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     version = compose["services"]["grafana"]["image"].partition(":")[2]
     wanted = [f"@grafana/schema@{version}", f"typescript@{TYPESCRIPT}"]
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs may want it at once
+    with alone(CACHE):
         done = CACHE / ".installed"
         if not done.is_file() or done.read_text() != str(wanted):
             quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--loglevel=error"]
