@@ -129,7 +129,8 @@ _BATCHING = f"""dynamic_batching {{
   }}
 }}"""
 
-# Single precision, as on the CPU: what is served does not depend on where it runs.
+# Single precision, as the files have it. Of its products NVIDIA's libraries keep TF32's ten bits
+# on newer cards, unless the server's environment says NVIDIA_TF32_OVERRIDE=0.
 _TENSORRT = f"""optimization {{
   execution_accelerators {{
     gpu_execution_accelerator {{
