@@ -31,8 +31,8 @@ REPOSTS = "app.bsky.feed.repost"
 _REPOST_MARK = b'"app.bsky.feed.repost"'
 _ACCOUNT_MARK = b'"account"'
 HIDDEN = frozenset({"takendown", "suspended", "deleted", "deactivated"})
-ORIGINALS = 100_000
-"""About 50 MB, and some 40 minutes of all of Bluesky."""
+ORIGINALS, ORIGINALS_BYTES = 100_000, 64 << 20
+"""About 50 MB, and some 40 minutes of all of Bluesky. No relay holds a post to its 300 letters."""
 
 
 class Subject(msgspec.Struct, gc=False):
@@ -58,7 +58,7 @@ class Account(msgspec.Struct, gc=False):
 
 class Event(msgspec.Struct, gc=False):
     did: str = ""
-    time_us: int = 0
+    time_us: jetstream.Microseconds = 0
     kind: str = ""
     commit: msgspec.Raw = msgspec.Raw()
     account: Account | None = None
@@ -87,6 +87,7 @@ class Events:
         self._memory = memory
         self._kept = originals
         self._originals: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
         self._recalled: dict[str, bytes] = {}
 
     def prepare(self, messages: Sequence[bytes]) -> None:
@@ -116,14 +117,19 @@ class Events:
             if isinstance(item, Draft):
                 self._remember(item)
             elif isinstance(item, Gone):
-                self._originals.pop(item.id, None)
+                self._forget(item.id)
                 self._recalled.pop(item.id, None)
         return parsed
 
     def _remember(self, draft: Draft) -> None:
-        self._originals[draft.id] = _pack(draft)
-        if len(self._originals) > self._kept:
-            self._originals.popitem(last=False)
+        self._forget(draft.id)
+        packed = self._originals[draft.id] = _pack(draft)
+        self._bytes += len(packed)
+        while len(self._originals) > self._kept or self._bytes > ORIGINALS_BYTES:
+            self._forget(next(iter(self._originals)))
+
+    def _forget(self, ident: str) -> None:
+        self._bytes -= len(self._originals.pop(ident, b""))
 
     def _repost(self, message: bytes) -> list[Parsed] | None:
         """Nothing where the words stand in some other event, in a post's text perhaps."""

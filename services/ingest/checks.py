@@ -13,7 +13,7 @@ from services.ingest import times
 from services.ingest.draft import Draft, Gone
 
 MAX_TEXT = 65_536
-"""Characters; X's longest posts have 25,000, Facebook's 63,206."""
+"""Characters, what its pictures show included; X's longest posts have 25,000, Facebook's 63,206."""
 MAX_NAMES = 4_096
 """Characters of ids, names and addresses together."""
 
@@ -23,11 +23,14 @@ def checked_post(draft: Draft, now_ms: int) -> Draft:
     than its posts' clocks do. `BadRecord` says why it can't be one."""
     arrived_at_ms = min(draft.arrived_at_ms or now_ms, now_ms)
     times.checked(draft.created_at_ms, arrived_at_ms)
-    if len(draft.text) > MAX_TEXT:
-        raise BadRecord("text_too_long", f"{len(draft.text)} characters, {MAX_TEXT} at most")
+    size = len(draft.text) + sum(len(media.alt) for media in draft.media)
+    if size > MAX_TEXT:
+        raise BadRecord("text_too_long", f"{size} characters, {MAX_TEXT} at most")
+    keys = "".join([media.key for media in draft.media])
     _check_names(
-        draft.id + draft.author + draft.author_name + draft.lang + draft.url + draft.original_id
-    )
+        draft.id + draft.author + draft.author_name + draft.lang + draft.url
+        + draft.original_id + keys
+    )  # fmt: skip
     if draft.arrived_at_ms > now_ms:
         return msgspec.structs.replace(draft, arrived_at_ms=now_ms)
     return draft

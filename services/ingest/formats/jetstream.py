@@ -8,6 +8,8 @@ for the collection's name and never decoded. A post is written by its client,
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from services.errors import BadRecord
@@ -77,9 +79,13 @@ class EventHead(msgspec.Struct, gc=False):
     commit: Envelope | None = None
 
 
+Microseconds = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+"""Since 1970; what is no number of 64 bits can't be passed on."""
+
+
 class Event(msgspec.Struct, gc=False):
     did: str = ""
-    time_us: int = 0
+    time_us: Microseconds = 0
     kind: str = ""
     commit: Commit | None = None
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.errors import BadRecord
-from services.ingest import times
+from services.ingest import archive, times
 from services.ingest.archive import Archive, ReadOptions
 from services.ingest.checks import MAX_NAMES, MAX_TEXT
 from services.ingest.detect import FORMATS, JETSTREAM, JSONL, MASTODON, TWITTER_V1, TWITTER_V2
@@ -22,7 +22,7 @@ from services.ingest.draft import Draft, Gone, Refused
 from services.ingest.formats.csv_rows import CsvRows
 from services.ingest.formats.json_text import elements
 from services.ingest.formats.tabular import COLUMNS, Columns, JsonRows
-from services.ingest.lines import MAX_LINE, lines
+from services.ingest.lines import lines
 from services.ingest.runs import Runs
 from services.ingest.text import html_to_text
 from tests.data_tools import tweet
@@ -73,6 +73,7 @@ def nested(depth: int) -> bytes:
         (MASTODON, status(content=f"&#{DIGITS};"), ""),
         (MASTODON, status(content="<![<!"), ""),
         (MASTODON, status(account={"acct": "a" * MAX_NAMES}), "names_too_long"),
+        (JSONL, row(image="a.jpg", alt="a" * MAX_TEXT), "text_too_long"),
         (JSONL, nested(900), ""),
         (JSONL, nested(5_000), "nested_too_deep"),
         (JSONL, row(created_at=10**400), "bad_timestamp"),
@@ -167,17 +168,13 @@ def test_kinds_of_rows_are_remembered_only_where_they_are_small() -> None:
     assert len(rows._tables) == 3
 
 
-def test_lines_that_tell_no_format_are_not_gathered(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    with path.open("wb") as file:
-        for _ in range(10):
-            file.write(b"x" * (MAX_LINE - 1) + b"\n")
-    tracemalloc.start()
-    found = items(path)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert [one.reason for one in found if isinstance(one, Refused)] == ["unknown_format"]
-    assert peak < 6 * MAX_LINE
+def test_lines_that_tell_no_format_are_not_gathered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "UNDECIDED_BYTES", 1 << 16)
+    (bad,) = told(tmp_path, "", *[b"x" * 30_000] * 10)
+    assert isinstance(bad, Refused)
+    assert (bad.reason, "its first 3 lines" in bad.message) == ("unknown_format", True)
 
 
 def tar_with(kind: bytes, size: int, headers: dict[str, str], body: bytes) -> bytes:

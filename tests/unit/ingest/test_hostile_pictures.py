@@ -70,7 +70,7 @@ def test_what_would_take_minutes_is_refused_at_once(data: bytes, reason: str) ->
 
 
 def test_an_honest_progressive_picture_is_read() -> None:
-    assert normalise(progressive(3_900, 0))
+    assert normalise(progressive(1_500, 0))
     assert markers(progressive(64, 0)).scans == 10
     assert markers(SMALL) == (1, True, True)
 

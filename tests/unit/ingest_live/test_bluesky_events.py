@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.errors import BadRecord
+from services.ingest import bluesky_events
 from services.ingest.bluesky_events import Events
 from services.ingest.draft import Draft, Gone
 from services.metrics import UNKNOWN_ORIGINALS
@@ -115,6 +116,24 @@ class FakeMemory(dict[str, bytes]):
     def forget(self, ids: Sequence[str]) -> None:
         for ident in ids:
             self.pop(ident, None)
+
+
+def test_originals_are_held_by_their_size_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bluesky_events, "ORIGINALS_BYTES", 1 << 20)
+    events = Events()
+    for number in range(40):
+        events.parse(event("app.bsky.feed.post", {"text": "x" * (1 << 16)}, rkey=str(number)))
+    before = unknown_originals()
+    assert events.parse(repost(f"at://{DID}/app.bsky.feed.post/39"))
+    assert events.parse(repost(f"at://{DID}/app.bsky.feed.post/9")) == []
+    assert unknown_originals() - before == 1
+
+
+@pytest.mark.parametrize("time_us", [-1, 1 << 63, 10**25])
+def test_a_time_of_no_clock_is_a_bad_record(time_us: int) -> None:
+    message = json.loads(post()) | {"time_us": time_us}
+    with pytest.raises(BadRecord):
+        Events().parse(json.dumps(message).encode())
 
 
 def test_originals_that_matched_are_known_after_a_restart() -> None:
