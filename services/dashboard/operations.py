@@ -68,7 +68,7 @@ def _verdict(
 
 def _reasons(processes: Sequence[Process], statuses: Sequence[Status]) -> list[str]:
     """What is wrong. A source counts while a process reads it: after that it has simply ended."""
-    read = {source.name for process in processes for source in process.sources}
+    read = {hop.source for process in processes for hop in process.hops}
     return [
         *(f"{p.command} on {p.host}: {p.reason or 'not well'}" for p in processes if not p.healthy),
         *(

@@ -83,19 +83,6 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
 
 
-class LiveSource(msgspec.Struct, frozen=True, kw_only=True):
-    """A live source as this process reads it."""
-
-    name: str
-    connected: bool
-    last_event_ms: int | None = None
-    lag_s: float | None = None
-    events: int = 0
-    events_per_s: float | None = None
-    reconnects: int = 0
-    lost_s: float = 0.0
-
-
 class Process(msgspec.Struct, frozen=True, kw_only=True):
     """One process at one moment."""
 
@@ -120,7 +107,6 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     retries: dict[str, int] = {}
     """By neighbour ("Kafka", "store", "Triton"), since the process began."""
     models: list[Model] = []
-    sources: list[LiveSource] = []
 
 
 _encoder = msgspec.json.Encoder()

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from services.store.vitals import Hop, Lag, Latency, LiveSource, Model, Process, Refusals
+from services.store.vitals import Hop, Lag, Latency, Model, Process, Refusals
 from services.vitals.figures import Figures, quantile
 
 SCORED = "undertone_scored_seconds"
@@ -47,10 +47,6 @@ def describe(
             for (neighbour,), count in figures.all("undertone_retries_total").items()
         },
         models=[*_local_models(figures), *_triton_models(figures)],
-        sources=[
-            _source(name, connected, figures)
-            for (name,), connected in figures.all("undertone_source_connected").items()
-        ],
     )
 
 
@@ -136,21 +132,6 @@ def _triton_model(name: str, figures: Figures) -> Model:
         queue_ms=_ms(spent["queue"] / requests) if requests else None,
         compute_ms=_ms(compute / requests) if requests else None,
         failed=int(count["failed"]),
-    )
-
-
-def _source(name: str, connected: float, figures: Figures) -> LiveSource:
-    last_s = figures.value("undertone_source_last_event_timestamp_seconds", name)
-    reconnects = figures.all("undertone_source_reconnects_total")
-    return LiveSource(
-        name=name,
-        connected=connected == 1,
-        last_event_ms=int(last_s * 1000) if last_s else None,
-        lag_s=figures.value("undertone_source_lag_seconds", name),
-        events=int(figures.value("undertone_source_events_total", name) or 0),
-        events_per_s=figures.rate("undertone_source_events_total", name),
-        reconnects=int(sum(count for (source, _), count in reconnects.items() if source == name)),
-        lost_s=figures.value("undertone_source_lost_seconds_total", name) or 0.0,
     )
 
 

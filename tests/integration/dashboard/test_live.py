@@ -12,6 +12,9 @@ from services.dashboard.app import Options
 from services.dashboard.backend import Backend
 from services.dashboard.server import Address, DashboardServer
 from services.errors import UsageError
+from services.store.source_status import Status
+from services.store.sources import publish_status
+from services.store.vitals import Hop, Process, Vitals
 from tests.integration.dashboard.harness import HERE, NS, Listener, Site, serving
 from tests.scores import mark, scored
 from tests.servers.local import ServerMissing
@@ -146,3 +149,20 @@ def test_operations_and_gaps(site: Site) -> None:
     found = schemas.Operations.model_validate(site.json("operations"))
     assert [n.name for n in found.namespaces] == ["live", NS]
     assert schemas.GapsPage.model_validate(site.json(f"gaps?namespace={NS}")).gaps == []
+
+
+def test_a_source_that_is_away_is_told_while_somebody_reads_it(site: Site) -> None:
+    for name, connected, cause in (("bluesky", False, "silent"), ("x", False, "http_503")):
+        said = Status(name, connected, 1, "", cause, 0, 0, 0, 0, 0, ()).to_json()
+        publish_status(site.store.client, "live", name, said)
+    hops = [Hop(stage="ingest", source="bluesky"), Hop(stage="inference")]
+    reader = Process(
+        id="a", command="run", host="a", pid=1, versions={}, started_ms=1, at_ms=1, healthy=True,
+        hops=hops,
+    )  # fmt: skip
+    Vitals(site.store.client).publish(reader)
+    found = schemas.Health.model_validate(site.json("health"))
+    assert found.reasons == ["bluesky is not connected: silent"]
+    assert not found.healthy
+    Vitals(site.store.client).remove("a")
+    assert site.json("health")["reasons"] == []
