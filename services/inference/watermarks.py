@@ -25,7 +25,7 @@ class _Progress:
     """Of one namespace on one partition, counting only what is written."""
 
     seen_ms: int
-    """By the clock: when a record last came, or the partition."""
+    """By the clock: when event time last moved on, or the partition came."""
     newest_ms: int = 0
     sent_ms: int = 0
     idle_since_ms: int | None = None
@@ -105,13 +105,14 @@ class Watermarks:
         stop = records[-1][0].offset + 1
         before = [m for m in held.marks if m.namespace == namespace and m.stop < stop]
         sent = max([progress.sent_ms, *(m.newest_ms for m in before if m.sent)])
-        newest = max(
-            [progress.newest_ms, *(m.newest_ms for m in before)]
-            + [_told(value) for _, value in records if isinstance(value, Post)]
-        )
+        known = max([progress.newest_ms, *(m.newest_ms for m in before)])
+        told = [_told(value) for _, value in records if isinstance(value, Post)]
+        newest = max([known, *told])
         ended = any(isinstance(value, End) for _, value in records)
-        send = ended or newest >= sent + STEP_MS or progress.idle_since_ms is not None
-        progress.seen_ms = now
+        woken = newest > known and progress.idle_since_ms is not None
+        send = ended or newest >= sent + STEP_MS or woken
+        if newest > known or not known:  # a slow clock's posts say nothing of how far we are
+            progress.seen_ms = now
         if not any(m.stop == stop and m.namespace == namespace for m in held.marks):
             held.marks.append(_Mark(stop, namespace, newest, send, ended))
         return self._marker(partition, namespace, newest, ended=ended) if send else None

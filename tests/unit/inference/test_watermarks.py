@@ -134,6 +134,19 @@ def test_a_silent_live_partition_is_idle_and_wakes_with_a_post() -> None:
     assert not awake.idle
 
 
+def test_a_slow_clock_neither_holds_nor_wakes_a_partition() -> None:
+    """Posts of long ago, every ten seconds: nobody's panes wait for what they say."""
+    line = Timeline()
+    line.read(at(5))
+    said = []
+    for _ in range(9):
+        line.wait(10)
+        said += line.read(at(-90_000))
+        line.written()
+        said += [m.idle for m in line.marks.due()]
+    assert said == [True, True, True]
+
+
 def test_a_partition_that_never_had_a_post_is_idle_too() -> None:
     line = Timeline()
     line.wait(30)
