@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,25 +22,41 @@ def parquet_rows(file: Path | BytesIO, columns: Columns) -> Iterator[tuple[int, 
     """Rows with their number, from 1. `BadRecord` where the file is none, `UsageError` without
     pyarrow."""
     try:
-        import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
         raise UsageError("Parquet needs pyarrow: pip install 'undertone[parquet]'") from None
+    with _pyarrow():
+        table_file = pq.ParquetFile(file)
+        names = list(table_file.schema_arrow.names)
+    with table_file:
+        table = columns.of(names)
+        usual = {name for names in USUAL.values() for name in names} | set(columns.told.values())
+        wanted = [name for name in names if name.lower() in usual or name in usual]
+        with _pyarrow():
+            batches = table_file.iter_batches(batch_size=ROWS, columns=wanted)
+        number = 0
+        while (rows := _following(batches)) is not None:
+            for cells in rows:
+                number += 1
+                yield number, [_parsed(table, cells)]
+
+
+@contextmanager
+def _pyarrow() -> Iterator[None]:
+    """What pyarrow makes of a broken file: its own errors, and some of Python's."""
+    import pyarrow as pa
+
     try:
-        with pq.ParquetFile(file) as table_file:
-            names = list(table_file.schema_arrow.names)
-            table = columns.of(names)
-            usual = {name for names in USUAL.values() for name in names} | set(
-                columns.told.values()
-            )
-            wanted = [name for name in names if name.lower() in usual or name in usual]
-            number = 0
-            for batch in table_file.iter_batches(batch_size=ROWS, columns=wanted):
-                for cells in _cells(_in_microseconds(batch)):
-                    number += 1
-                    yield number, [_parsed(table, cells)]
-    except (pa.ArrowException, OSError) as error:
+        yield
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise BadRecord("broken_parquet", str(error)) from error
+
+
+def _following(batches: Iterator[Any]) -> list[Cells | BadRecord] | None:
+    """The rows of the next batch; None behind the last."""
+    with _pyarrow():
+        batch = next(batches, None)
+        return None if batch is None else _cells(_in_microseconds(batch))
 
 
 def _cells(batch: Any) -> list[Cells | BadRecord]:

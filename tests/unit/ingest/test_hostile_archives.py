@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import tarfile
 import time
 import tracemalloc
@@ -235,6 +236,27 @@ def test_parquet_rows_that_python_cannot_hold(tmp_path: Path) -> None:
         found = everything(tmp_path, path)
         assert {one.reason for one in refused(found)} == {"unreadable_row"}
         assert len(posts(found)) == table.num_rows - 1
+
+
+def test_broken_parquet_is_named(tmp_path: Path) -> None:
+    """pyarrow raises UnicodeDecodeError for the name of a column, among others."""
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    path, chance = tmp_path / "a.parquet", random.Random(1)
+    pq.write_table(pa.table({"text": ["a"], "created_at": ["2020-01-01"]}), path)
+    whole = path.read_bytes()
+    for data in (
+        whole.replace(b"text", b"te\xfft"),
+        *(_flipped(whole, chance) for _ in range(40)),
+    ):
+        path.write_bytes(data)
+        assert all(isinstance(item, Draft | Refused) for item in items(path))
+
+
+def _flipped(data: bytes, chance: random.Random) -> bytes:
+    made = bytearray(data)
+    made[chance.randrange(4, len(data))] ^= 1 << chance.randrange(8)
+    return bytes(made)
 
 
 HURTS = (
