@@ -84,8 +84,8 @@ class Deliveries:
         with self._changed:
             self._ends_s = self._timing.clock() + self._timing.drain_s
             self._changed.notify_all()
-        for line in self._lines:
-            line.join(self._timing.drain_s + LAST_SEND_S)
+        for line in self._lines:  # all at once, however many
+            line.join(max(0.0, self._ends_s + LAST_SEND_S - self._timing.clock()))
             if line.is_alive():
                 log.warning("%s is in mid-send still: what it was told is uncertain", line.name)
 

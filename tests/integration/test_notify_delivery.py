@@ -6,10 +6,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from threading import Event
 
 import pytest
 
-from services.alerts import line
+from services.alerts import deliver, line
 from services.alerts.deliver import Deliveries, Timing
 from services.alerts.message import Writer
 from services.alerts.notify.port import Message, Receiver
@@ -21,6 +22,7 @@ from services.store.alerts import AlertEvent, Alerts, Decided, Outgoing
 from services.store.outbox import Delivery, Outbox
 from services.store.reader import Reader
 from services.stream.attempts import Backoff
+from tests.integration.alert_bench import Told
 from tests.servers.valkey import ValkeyServer
 from tests.simulators.hook import Answer, Hook
 from tests.unit.alerts.messages import NOW, event
@@ -91,7 +93,7 @@ def test_a_webhook_that_fails_in_every_way_is_told_once(valkey: ValkeyServer, st
     ]
     token = leave(store, *told, receivers=("webhook",))
     with Hook(*answers) as hook:
-        reach = make_reach(True, None, 1.0)
+        reach = make_reach(True, None, 3.0)
         receiver = Webhook(hook.url(), SECRET, reach, lambda: NOW)
         began = time.monotonic()
         tell(valkey, {"webhook": receiver}, token, settled(store, *told, receivers=("webhook",)))
@@ -140,6 +142,39 @@ def test_a_fault_of_ours_is_said_and_tried_again(
         tell(valkey, {"slack": receiver}, token, is_told, lambda _: write)
     assert became(store, told, "slack").state == "delivered"
     assert "nobody foresaw this" in caplog.text
+
+
+class Hanging(Told):
+    """Takes what it is told once `over` is set."""
+
+    def __init__(self, name: str, over: Event) -> None:
+        super().__init__(name)
+        self.asked, self._over = Event(), over
+
+    def send(self, message: Message) -> None:
+        self.asked.set()
+        self._over.wait(60)
+
+
+def test_those_who_hang_at_the_end_are_waited_for_together(
+    valkey: ValkeyServer, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "LAST_SEND_S", 0.5)
+    over = Event()
+    hanging = {name: Hanging(name, over) for name in "abcdefghij"}
+    token = leave(store, event("opened"), receivers=tuple(hanging))
+    deliveries = Deliveries(
+        hanging, valkey.open, lambda own: Writer(Reader(own)), lambda _: tuple(hanging), QUICK
+    )
+    deliveries.judge({NS: token})
+    deliveries.wake()
+    assert all(one.asked.wait(20) for one in hanging.values())
+    began = time.monotonic()
+    deliveries.close()
+    took = time.monotonic() - began
+    over.set()
+    deliveries.close()
+    assert took < 5, "ten times a second, one after the other"
 
 
 def test_a_receiver_that_hangs_delays_no_other(valkey: ValkeyServer, store: Store) -> None:
