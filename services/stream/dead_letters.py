@@ -32,6 +32,9 @@ from services.stream.port import DeadLetter, Output, Record, Streams
 PREFIX = "undertone-"
 REPLAYED = PREFIX + "replayed"
 HANDLED = PREFIX + "handled"
+MAX_ORIGINAL = 4 << 20
+"""Bytes of the original that are kept: with what is said about it more would not fit the stream of
+dead letters, and no hop of ours writes so much."""
 MAX_MESSAGE, MAX_TRACEBACK = 2_000, 8_000
 """In characters: a dead letter must not outgrow the stream that takes it."""
 CHUNK = 500
@@ -70,7 +73,7 @@ class Letter:
 
 def encode(dead: DeadLetter, stream: str, stage: str, source: str = "") -> Output:
     """The dead letter as a record for `stream`."""
-    record = dead.record
+    record = _cut(dead.record)
     ours = {
         "reason": dead.reason,
         "message": dead.message[:MAX_MESSAGE],
@@ -87,6 +90,16 @@ def encode(dead: DeadLetter, stream: str, stage: str, source: str = "") -> Outpu
         ours["null"], value = "1", b""
     headers = tuple((PREFIX + k, v.encode("utf-8", "replace")) for k, v in ours.items() if v)
     return Output(stream, record.key, value, headers=(*record.headers, *headers))
+
+
+def _cut(record: Record) -> Record:
+    """A record of a stranger that is too large to be kept: how it begins, without its headers."""
+    key, value = record.key or b"", record.value or b""
+    size = len(key) + len(value) + sum(len(name) + len(held) for name, held in record.headers)
+    if size <= MAX_ORIGINAL:
+        return record
+    kept = value[: max(0, MAX_ORIGINAL - len(key))]
+    return replace(record, key=key[:MAX_ORIGINAL] or None, value=kept, headers=())
 
 
 def encode_source(

@@ -164,3 +164,22 @@ def test_replay_drop_and_streams_as_commands(box: Box) -> None:
         commands.create_streams(
             box.streams, {box.stream + ".five": 1}, console, replication=5, retention_h=1
         )
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record("posts", 0, 7, b"k", bytes(5 << 20), 0, HEADERS),
+        Record("posts", 0, 7, bytes(5 << 20), b"v", 0),
+        Record("posts", 0, 7, b"k", b"v", 0, (("h", bytes(5 << 20)),)),
+    ],
+    ids=["value", "key", "headers"],
+)
+def test_a_record_larger_than_ours_can_be_is_kept_as_its_beginning(
+    box: Box, record: Record
+) -> None:
+    letter = DeadLetter(record, "huge", "…" * 3_000, "…" * 9_000)
+    send(box.streams, dead_letters.encode(letter, box.dead, "inference"))
+    (kept,) = box.letters("huge")
+    assert (kept.dead.record.stream, kept.dead.record.offset) == ("posts", 7)
+    assert (record.value or b"").startswith(kept.dead.record.value or b"")
