@@ -56,7 +56,10 @@ def options(
             show_default=False,
         ),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the hops do.")] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Log what the hops do: undertone -v run ..."),
+    ] = False,
     _: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
@@ -82,7 +85,7 @@ def _log(verbose: bool) -> None:
 
 
 def main() -> None:
-    """The console script. Status 1: it failed; 2: it was asked for wrongly; 130: interrupted."""
+    """Status 1: it failed; 2: it was asked for wrongly; the caller's 130: interrupted."""
     _speak_utf8()
     try:
         app()
@@ -92,9 +95,6 @@ def main() -> None:
     except Unavailable as error:
         _say(f"undertone: {error}\nundertone check tells which server is not reachable, and why.")
         sys.exit(1)
-    except KeyboardInterrupt:
-        _say("undertone: interrupted")
-        sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has gone (as `head` does); nothing more to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -17,6 +17,7 @@ from services.alerts.commands import alerts_table
 from services.backtest import Request, backtest
 from services.cli.common import stop_on_signal
 from services.cli.replay import Face
+from services.cli.show import notes
 from services.errors import UsageError
 from services.replay import Watch
 from services.settings import Settings
@@ -41,6 +42,8 @@ def run(settings: Settings, request: Request, png: Path | None, *, as_json: bool
     if not outcome.complete:
         face.console.print("Stopped before the end: nothing is shown.")
         return 130
+    for line in notes(outcome.counters):
+        face.console.print(line, highlight=False, markup=False, soft_wrap=True)
     raised = [outcome.alerts, outcome.alerts_beside][: len(sets)]
     if as_json:
         _print_json(sets, raised)

@@ -83,6 +83,9 @@ def replay(
     from services.replay import Request
 
     settings = settings_of(context, topics_file=topics)
+    from_ms, to_ms = _time("--from", start), _time("--to", end)
+    if from_ms is not None and to_ms is not None and from_ms >= to_ms:
+        raise UsageError(f"--from {start} is not before --to {end}")
     request = Request(
         archives=tuple(archives),
         topics=settings.topics_file,
@@ -90,8 +93,8 @@ def replay(
         format=format,
         columns=columns,
         speed=_speed(speed),
-        from_ms=_time("--from", start),
-        to_ms=_time("--to", end),
+        from_ms=from_ms,
+        to_ms=to_ms,
         namespace=namespace,
         report=report,
         scores=scores,
@@ -153,3 +156,4 @@ def run(
                 show(url)
         table = stack.enter_context(LiveTable(settings.namespace, window))
         live.run(settings, source, settings.topics_file, stop, table.update)
+    say("Stopped. What was counted stays; the next run goes on from here.")

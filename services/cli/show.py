@@ -155,7 +155,9 @@ def notes(counters: Counters) -> list[str]:
             "undertone dead-letters list"
         )
     if not counters.posts_read:
-        lines.append("No post was read. undertone replay --help names the formats.")
+        lines.append(
+            "No post was read: see --format, --columns, --from and --to in undertone replay --help"
+        )
     elif not counters.posts_matched:
         lines.append(
             "No topic took a post: undertone topics test FILE TEXT says why. Posts without a "
