@@ -25,7 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 from services.errors import UsageError
 from services.ingest.gaps import Watch
 from services.ingest.live import Backoff, Ended, Live, Message
-from services.ingest.times import AHEAD_MS
+from services.ingest.times import AHEAD_MS, whole
 from services.ingest.websocket import FAILURES, MAX_MESSAGE, cause_of, receive
 
 PAGE = 40
@@ -72,7 +72,7 @@ _event = msgspec.json.Decoder(_Event)
 
 def id_ms(status_id: str) -> int:
     """When the status behind an id was written, milliseconds since 1970; 0 for no such id."""
-    return int(status_id) >> 16 if status_id.isascii() and status_id.isdigit() else 0
+    return (whole(status_id) or 0) >> 16
 
 
 class MastodonSocket:
@@ -260,8 +260,8 @@ def _by_id(pair: tuple[int, msgspec.Raw]) -> int:
 def _wait_s(response: httpcore.Response) -> float:
     """What a 429 asks for: seconds, or the time of day at which the budget is fresh again."""
     fields = {name.lower(): value.decode("latin-1") for name, value in response.headers}
-    after = fields.get(b"retry-after", "")
-    if after.isdigit():
+    after = whole(fields.get(b"retry-after", ""))
+    if after is not None:
         return min(float(after), 300.0)
     reset = fields.get(b"x-ratelimit-reset", "")
     try:
