@@ -26,7 +26,8 @@ def main() -> int:
         print("\nAll three are up. In another terminal:\n")
         for name, address in addresses.items():
             print(f"  export UNDERTONE_{name}_URL={address}")
-        print("\n  .venv/bin/undertone check", flush=True)
+        print("\n  .venv/bin/undertone streams create")
+        print("  .venv/bin/undertone check --topics topics.example.yaml", flush=True)
         print("\nCtrl-C ends them; what they hold is gone then.", flush=True)
         stop.wait()
         print("\nStopping ...", flush=True)
