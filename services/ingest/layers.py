@@ -29,6 +29,9 @@ ZSTD_WINDOW = 128 << 20
 TAR_HEADER = 1 << 20
 """Bytes of a tar's extended header (long names, other attributes), which are read at once."""
 HEAD = 1 << 16
+FREE_BYTES, MAX_RATIO = 1 << 30, 1_000
+"""Beyond a gigabyte, what comes out may be so many times what was read; posts pack to a tenth. Two
+layers make a petabyte of a few kilobytes, which nobody would live to see refused line by line."""
 
 
 class Broken(BadRecord):
@@ -96,16 +99,50 @@ ERRORS = (EOFError, OSError, zlib.error, zstandard.ZstdError, tarfile.TarError)
 """What broken layers raise."""
 
 
-def members(stream: Bytes, name: str = "", depth: int = 0) -> Iterator[tuple[str, Head]]:
+class _Counted:
+    """The file itself: how much of it was read."""
+
+    def __init__(self, stream: Bytes) -> None:
+        self._stream = stream
+        self.taken = 0
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._stream.read(size)
+        self.taken += len(piece)
+        return piece
+
+
+class _Inflated:
+    """What comes out of a layer, held against what was read of the file."""
+
+    def __init__(self, stream: Bytes, file: _Counted) -> None:
+        self._stream, self._file = stream, file
+        self._made = 0
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._stream.read(size)
+        self._made += len(piece)
+        if self._made > max(FREE_BYTES, MAX_RATIO * self._file.taken):
+            message = f"{self._made} bytes out of {self._file.taken}"
+            raise Broken("decompression_bomb", message)
+        return piece
+
+
+def members(stream: Bytes) -> Iterator[tuple[str, Head]]:
     """The innermost streams. Raises `Broken` where a layer can't be taken off."""
+    file = _Counted(stream)
+    yield from _members(file, "", 0, file)
+
+
+def _members(stream: Bytes, name: str, depth: int, file: _Counted) -> Iterator[tuple[str, Head]]:
     head = Head(stream)
     start = head.peek(512)
     if depth > MAX_DEPTH:
         raise Broken("nested_too_deep", f"more than {MAX_DEPTH} layers of compression")
     if start[TAR_MAGIC[0] :].startswith(TAR_MAGIC[1]):
-        yield from _of_tar(head, name, depth)
+        yield from _of_tar(head, name, depth, file)
     elif inner := _inflated(start, head):
-        yield from members(inner, name, depth + 1)
+        yield from _members(_Inflated(inner, file), name, depth + 1, file)
     elif start.startswith(b"PK\x03\x04"):
         raise Broken("format_refused", "a zip archive: repack it as .tar or .gz")
     else:
@@ -122,16 +159,16 @@ def _inflated(start: bytes, head: Head) -> Bytes | None:
     return None
 
 
-def _of_tar(head: Head, name: str, depth: int) -> Iterator[tuple[str, Head]]:
+def _of_tar(head: Head, name: str, depth: int, file: _Counted) -> Iterator[tuple[str, Head]]:
     try:
         with tarfile.open(
             fileobj=cast(IO[bytes], head), mode="r|", tarinfo=_Member, errorlevel=1
         ) as tar:
             for info in tar:
-                file = tar.extractfile(info) if info.isfile() and not hidden(info.name) else None
-                if file is not None:
+                inner = tar.extractfile(info) if info.isfile() and not hidden(info.name) else None
+                if inner is not None:
                     inside = f"{name}/{info.name}" if name else info.name
-                    yield from members(cast(Bytes, file), inside, depth + 1)
+                    yield from _members(cast(Bytes, inner), inside, depth + 1, file)
                 tar.members.clear()  # type: ignore[attr-defined]  # else it grows with the archive
     except tarfile.TarError as error:
         raise Broken("broken_archive", f"tar: {error}") from error

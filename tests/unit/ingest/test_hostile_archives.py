@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
 import random
 import tarfile
 import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.errors import BadRecord
-from services.ingest import archive, times
+from services.ingest import archive, layers, times
 from services.ingest.archive import Archive, ReadOptions
 from services.ingest.checks import MAX_NAMES, MAX_TEXT
 from services.ingest.detect import FORMATS, JETSTREAM, JSONL, MASTODON, TWITTER_V1, TWITTER_V2
@@ -32,6 +36,10 @@ from tests.unit.ingest.helpers import NOW_MS, deletions, everything, posts, refu
 GOOD = json.dumps(tweet(1)).encode()
 DIGITS = "9" * 5_000
 """More than Python makes an integer of."""
+
+
+def twice(data: bytes) -> bytes:
+    return gzip.compress(gzip.compress(data))
 
 
 def items(path: Path, form: str = "") -> list[Draft | Gone | Refused]:
@@ -176,6 +184,17 @@ def test_lines_that_tell_no_format_are_not_gathered(
     (bad,) = told(tmp_path, "", *[b"x" * 30_000] * 10)
     assert isinstance(bad, Refused)
     assert (bad.reason, "its first 3 lines" in bad.message) == ("unknown_format", True)
+
+
+@pytest.mark.parametrize("compress", [bz2.compress, zstandard.compress, twice])
+def test_a_bomb_is_told_by_what_comes_out_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compress: Callable[[bytes], bytes]
+) -> None:
+    monkeypatch.setattr(layers, "FREE_BYTES", 1 << 20)
+    (tmp_path / "a").write_bytes(compress(GOOD + b"\n" + bytes(8 << 20)))
+    good, *bad = items(tmp_path / "a", TWITTER_V1)
+    assert isinstance(good, Draft)
+    assert [one.reason for one in bad if isinstance(one, Refused)][-1] == "decompression_bomb"
 
 
 def tar_with(kind: bytes, size: int, headers: dict[str, str], body: bytes) -> bytes:
