@@ -45,7 +45,8 @@ def no_answer(valkey: ValkeyServer) -> Iterator[None]:
 
 
 def _thread(pid: int) -> int:
-    for task in Path(f"/proc/{pid}/task").iterdir():
+    tasks = Path(f"/proc/{pid}/task")
+    for task in tasks.iterdir() if tasks.is_dir() else ():
         if (task / "comm").read_text().strip() == THREAD:
             return int(task.name)
     raise PtraceMissing(f"Valkey has no thread {THREAD}")

@@ -10,7 +10,7 @@ from html import escape
 from typing import Final
 from urllib.parse import urlsplit
 
-from services.alerts.notify.forms import fit, web
+from services.alerts.notify.forms import fit, printable, web
 from services.alerts.notify.port import Message, Rejected, TryLater
 from services.alerts.notify.reach import Reach, explained
 from services.errors import Unavailable, UsageError
@@ -42,9 +42,10 @@ class GrafanaMarks:
         except TimeoutError as error:
             raise TryLater(self.name, str(error)) from None
         except (Unavailable, Changed) as error:
-            raise TryLater(self.name, str(error).removeprefix("Grafana: ")) from None
+            said = str(error).removeprefix("Grafana: ")
+            raise TryLater(self.name, printable(said)) from None
         except UsageError as error:
-            raise Rejected(self.name, str(error)) from None
+            raise Rejected(self.name, printable(str(error))) from None
 
     def _check_address(self) -> None:
         found = urlsplit(self._grafana.url)

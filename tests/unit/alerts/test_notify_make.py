@@ -189,6 +189,19 @@ def test_grafana_gets_one_region_that_grows(monkeypatch: pytest.MonkeyPatch) -> 
         assert len(grafana.writes) == 3, "a repeat writes nothing"
 
 
+def test_what_grafana_says_is_repeated_without_control_characters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with GrafanaServer() as grafana:
+        monkeypatch.setattr(grafana, "answer", lambda *_: (500, {"message": "off\x1b[2J\u202e"}))
+        settings = {"GRAFANA_URL": grafana.url, "NOTIFY_PRIVATE_ADDRESSES": "true"}
+        receiver = made(monkeypatch, GRAFANA_TOKEN=grafana.token, **settings)["grafana"]
+        with pytest.raises(TryLater, match="off") as caught:
+            receiver.send(message())
+        receiver.close()
+    assert str(caught.value).isprintable()
+
+
 def test_grafana_that_refuses_us_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with GrafanaServer() as grafana:
         settings = {"GRAFANA_URL": grafana.url, "NOTIFY_PRIVATE_ADDRESSES": "true"}
