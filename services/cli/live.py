@@ -63,9 +63,17 @@ class LiveTable:
             rolling = reader.rolling(self._namespace, topic, clock_ms())
             if rolling is not None:
                 rows[topic] = rolling.windows[self._window]
-        if self._console.is_terminal:
+        if not rows:
+            self._say("Waiting for the first post that a topic takes.")
+        elif self._console.is_terminal:
             table = rolling_table(rows, self._namespace, self._window)
             self._live.update(fitted(table, self._console), refresh=True)
         else:
             count = sum(row["count"] for row in rows.values())
-            self._console.print(f"{count:,} posts of {len(rows)} topics in the last {self._window}")
+            self._say(f"{count:,} posts of {len(rows)} topics in the last {self._window}")
+
+    def _say(self, text: str) -> None:
+        if self._console.is_terminal:
+            self._live.update(text, refresh=True)
+        else:
+            self._console.print(text)
