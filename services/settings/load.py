@@ -18,8 +18,9 @@ from services.settings.model import PREFIX, SECRETS, Settings
 
 DEFAULT_FILE: Final = Path("undertone.toml")
 CONFIG_VARIABLE: Final = f"{PREFIX}CONFIG"
-NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, f"{PREFIX}REQUIRE_SERVERS"})
-"""Variables with our prefix that are no settings: where the file is, and one of the tests'."""
+OF_TESTS: Final = frozenset({f"{PREFIX}REQUIRE_SERVERS", f"{PREFIX}LONG_TESTS"})
+NOT_SETTINGS: Final = OF_TESTS | {CONFIG_VARIABLE}
+"""Variables with our prefix that are no settings: where the file is, and those of the tests."""
 
 SERVICE_LINK: Final = re.compile(r"(_SERVICE_HOST|_SERVICE_PORT\w*|_PORT|_PORT_\d+_\w+)$")
 """What Kubernetes puts into the environment for a service named `undertone-…`."""
