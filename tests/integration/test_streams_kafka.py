@@ -48,15 +48,15 @@ def test_two_workers_share_and_hand_over_without_loss(kafka: KafkaServer) -> Non
 
 @pytest.mark.slow
 def test_a_slow_stage_costs_no_membership(kafka: KafkaServer) -> None:
-    """15 s a batch, where a silent member is thrown out after 3 and a slow one after 6."""
+    """10 s a batch, where a silent member is thrown out after 3 and a slow one after 6."""
     streams = quick(kafka)
     prefix = fresh(streams, 2)
     fill(streams, prefix + "in", 0, 40)
-    stages = [PoolStage(copying(prefix, 15.0), 1) for _ in range(2)]
+    stages = [PoolStage(copying(prefix, 10.0), 1) for _ in range(2)]
     first = Running(quick(kafka), stages[0], prefix)
     eventually(lambda: bool(stages[0].of("submit")))
     second = Running(quick(kafka), stages[1], prefix)  # a rebalance while the batch is in flight
-    eventually(lambda: len(first.partitions) == 1 == len(second.partitions), 12.0)
+    eventually(lambda: len(first.partitions) == 1 == len(second.partitions), 9.0)
     shares = first.partitions, second.partitions
     eventually(lambda: sum(streams.lag(prefix + "in", prefix + "g").values()) == 0, 80.0)
     assert (first.partitions, second.partitions) == shares
