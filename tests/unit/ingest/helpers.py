@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.ingest.draft import Refused
+from services.ingest.archive import Archive, ReadOptions
+from services.ingest.draft import Draft, Gone, Refused
 from services.ingest.replay import Replay, ReplayOptions, open_replay
 from services.ingest.source import Brought
 from services.records import Deletion, Post
@@ -62,3 +64,20 @@ def refused(items: Sequence[Brought]) -> list[Refused]:
 
 def deletions(items: Sequence[Brought]) -> list[Deletion]:
     return [item for item in items if isinstance(item, Deletion)]
+
+
+def items(path: Path, form: str = "") -> list[Draft | Gone | Refused]:
+    """What one file holds, without a replay around it."""
+    return list(Archive(path, ReadOptions(form), lambda: NOW_MS).items())
+
+
+def told(tmp_path: Path, form: str, *rows: bytes) -> list[Draft | Gone | Refused]:
+    """What these lines hold."""
+    path = tmp_path / "a"
+    path.write_bytes(b"\n".join(rows))
+    return items(path, form)
+
+
+def row(**fields: object) -> bytes:
+    """A line of a plain table."""
+    return json.dumps({"text": "a", "created_at": "2020-01-01", **fields}).encode()
