@@ -28,7 +28,7 @@ from services.errors import Unavailable, UsageError
 _LONGEST_SOCKET_PATH = 100
 """Bytes; the system's limit for a unix socket's path is 104 to 108."""
 LET_GO_S = 5.0
-"""Who lets go waits no longer for those who are at it."""
+"""Who lets go waits no longer for those who are at it, nor for a server to end."""
 ANSWER_S = 1.0
 """A server that runs says so at once; one that is slow to is waited for."""
 
@@ -150,14 +150,17 @@ class EmbeddedServer:
     def _shut_down(self) -> None:
         try:
             with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(self._timeout_s)
+                connection.settimeout(LET_GO_S)
                 connection.connect(self.socket)
                 connection.sendall(b"SHUTDOWN\r\n")
                 connection.recv(1024)  # the server hangs up once everything is on the disk
         except OSError:
-            pass  # nobody there any more
+            pass  # nobody there any more, or it takes its time
         if self._child is not None:
-            self._child.wait(self._timeout_s)
+            try:
+                self._child.wait(LET_GO_S)
+            except subprocess.TimeoutExpired:
+                self._child.returncode = 0  # told to end, it does so whoever waits
 
 
 def _taken(lock: IO[bytes]) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from services.errors import Unavailable, UsageError
-from services.store import Store, open_store
+from services.store import Store, embedded, open_store
 from services.store.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.integration
@@ -151,6 +151,24 @@ def test_who_lets_go_waits_for_nobody(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGCONT)
     end(process)
     assert gone(pid)
+
+
+def test_a_server_that_stands_still_ends_by_itself_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "LET_GO_S", 0.5)
+    store = opened(tmp_path)
+    store.save_cursor("live", "a", b"5")
+    pid = server_pid(store)
+    os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    store.close()
+    assert time.monotonic() - began < 5
+    os.kill(pid, signal.SIGCONT)
+    os.waitpid(pid, 0)
+    store = opened(tmp_path)
+    assert store.load_cursor("live", "a") == b"5"
+    store.close()
 
 
 def test_many_processes_at_once_start_one_server(tmp_path: Path) -> None:
