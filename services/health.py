@@ -62,9 +62,9 @@ def serve_health(settings: Settings, stack: ExitStack, health: Health, command: 
     def judged() -> Mapping[str, Any]:
         return noticing_stuck_loops(health(), time.time())
 
-    publish_vitals(settings, stack, judged, command)
-    if settings.metrics_port is not None:
+    if settings.metrics_port is not None:  # first: a port that is taken ends the process
         stack.callback(HealthServer(settings.metrics_host, settings.metrics_port, judged).close)
+    publish_vitals(settings, stack, judged, command)
 
 
 def noticing_stuck_loops(health: Mapping[str, Any], now_s: float) -> Mapping[str, Any]:
