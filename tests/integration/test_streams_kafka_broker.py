@@ -86,6 +86,7 @@ def test_a_producer_outlives_its_broker_in_order_and_once(mortal: KafkaServer) -
             except Unavailable:
                 continue
         producer.close()
+        eventually(lambda: streams.partitions(stream) == 1)  # the reader too finds the broker again
         assert numbers(streams, stream) == list(range(300))
     streams.close()
 
