@@ -14,7 +14,7 @@ from services.ingest.draft import Draft, Gone
 
 MAX_TEXT = 65_536
 """Characters, what its pictures show included; X's longest posts have 25,000, Facebook's 63,206."""
-MAX_NAMES = 4_096
+MAX_NAMES = 8_192
 """Characters of ids, names and addresses together."""
 
 

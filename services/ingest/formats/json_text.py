@@ -16,9 +16,9 @@ T = TypeVar("T")
 BOM = b"\xef\xbb\xbf"
 SHOWN = 200
 LARGE = 1 << 20
-SMALLEST_OBJECT = 32
-"""Bytes: a large text whose objects are smaller on average holds no posts, and would take a hundred
-times its size in memory."""
+OBJECT, LIST = 32, 16
+"""Bytes: where those of a large text are smaller on average it holds no posts, and would take a
+hundred times its size in memory."""
 _BLANK = re.compile(r"[ \t\r\n]*")
 _elements = json.JSONDecoder(strict=False)
 
@@ -33,8 +33,8 @@ class JsonDecoder(Generic[T]):
     def decode(self, data: bytes) -> T:
         """The value, or `BadRecord`: malformed_json, invalid_utf8, nested_too_deep, wrong_shape,
         too_many_objects."""
-        if len(data) > LARGE and data.count(b"{") * SMALLEST_OBJECT > len(data):
-            raise BadRecord("too_many_objects", f"{data.count(b'{')} objects in {len(data)} bytes")
+        if len(data) > LARGE and _crowded(data):
+            raise BadRecord("too_many_objects", f"nearly nothing but brackets, {len(data)} bytes")
         try:
             return self._fast.decode(data)
         except msgspec.ValidationError as error:
@@ -51,6 +51,10 @@ class JsonDecoder(Generic[T]):
             return msgspec.convert(value, self._kind)
         except msgspec.ValidationError as error:
             raise BadRecord("wrong_shape", str(error)) from error
+
+
+def _crowded(data: bytes) -> bool:
+    return data.count(b"{") * OBJECT > len(data) or data.count(b"[") * LIST > len(data)
 
 
 def patient(data: bytes) -> object:

@@ -60,6 +60,7 @@ def nested(depth: int) -> bytes:
         (JSONL, row(created_at="0000-01-01"), "bad_timestamp"),
         (JSONL, row(created_at="9999-12-31T23:59:59-23:59"), "future_timestamp"),
         (JSONL, row(text="\ud800\0"), ""),
+        (JSONL, b'{"a": [' + b"[]," * 400_000 + b"[]]," + row()[1:], "too_many_objects"),
         (JSONL, b"{" + b'"a":{},' * 200_000 + row()[1:], "too_many_objects"),
     ],
 )  # fmt: skip
