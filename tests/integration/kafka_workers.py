@@ -46,7 +46,7 @@ def numbers(streams: Streams, stream: str) -> list[int]:
     ]
 
 
-def eventually(condition: Callable[[], bool], timeout_s: float = 40.0) -> None:
+def eventually(condition: Callable[[], object], timeout_s: float = 40.0) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         with suppress(Unavailable):
