@@ -88,7 +88,8 @@ class Watermark(msgspec.Struct, frozen=True, array_like=True, tag="watermark"):
     """How far one partition of `posts` has been read, sent to every partition of `scores`.
 
     `newest_ms` is the newest event time processed on `partition` (of `partitions`
-    in all). `idle` partitions do not hold the watermark back, `ended` ones never again.
+    in all), of no post later than it arrived. `idle` partitions do not hold the watermark
+    back, `ended` ones never again.
     """
 
     namespace: str
