@@ -27,6 +27,8 @@ SCORE_UNIT = 10_000
 TIME_END_MS = 10**13
 """Of event times, in the year 2286: what keys, scores of sorted sets and scripts can hold."""
 MOST_PARTITIONS = 100_000
+MOST_TOPICS = 20_000
+"""Of one post: each makes a record of its own."""
 
 Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.01)]
 """Of single precision, so a little more than 1 may come out; not NaN, which no JSON holds."""
@@ -186,6 +188,8 @@ def _check(record: AnyRecord) -> None:
             raise BadRecord("bad_partition", f"{record.partition} of {record.partitions}")
         _check_time(record.newest_ms)
     elif isinstance(record, Post):
+        if len(record.topics) > MOST_TOPICS:
+            raise BadRecord("too_many_topics", f"{len(record.topics)} of one post")
         _check_time(record.created_at_ms)
         _check_time(record.arrived_at_ms)
     elif isinstance(record, Deletion):

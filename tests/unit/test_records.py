@@ -180,6 +180,7 @@ def test_namespaces_are_plain_words(name: str, valid: bool) -> None:
         (Post("x:1", "a/b", "x", 1, 2, "hi", ()), "bad_namespace"),
         (Post("x:1", "live", "x", TIME_END_MS, 2, "hi", ()), "implausible_timestamp"),
         (Post("x:1", "live", "x", 1, -1, "hi", ()), "implausible_timestamp"),
+        (Post("x:1", "live", "x", 1, 2, "hi", ("",) * 20_001), "too_many_topics"),
         (Deletion("x:1", "live", 2**64 - 1), "implausible_timestamp"),
         (Watermark("live", 0, 1, TIME_END_MS), "implausible_timestamp"),
         (Watermark("live", -1, 1, 1), "bad_partition"),
