@@ -5,48 +5,28 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import socket
-import ssl
 import time
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 import pytest
-import trustme
 
-from services.alerts.notify.alertmanager import Alertmanager
 from services.alerts.notify.discord import Discord
 from services.alerts.notify.http import retry_after_s
-from services.alerts.notify.port import Receiver, Rejected, TryLater, Uncertain
-from services.alerts.notify.reach import Reach, make_reach
+from services.alerts.notify.port import Rejected, TryLater, Uncertain
+from services.alerts.notify.reach import make_reach
 from services.alerts.notify.slack import Slack
 from services.alerts.notify.webhook import Webhook
 from services.errors import UsageError
+from tests.integration.hooked import SECRET, reach, slack, webhook
 from tests.servers.local import free_port
 from tests.simulators.hook import Answer, Hook
 from tests.unit.alerts.messages import NOW, message
 
 pytestmark = pytest.mark.integration
-SECRET = "a secret of some length"
 PATH_SECRET = "secret-path"
-
-
-def reach(private: bool = True, timeout_s: float = 2.0, ca_file: Path | None = None) -> Reach:
-    def resolver(host: str, port: int) -> list[str]:
-        return {"hook.test": ["127.0.0.1"], "outside.test": ["93.184.215.14"]}.get(host, [host])
-
-    return make_reach(private, ca_file, timeout_s, resolver)
-
-
-def slack(hook: Hook, **how: object) -> Receiver:
-    return Slack(hook.url(), reach(**how))  # type: ignore[arg-type]
-
-
-def webhook(hook: Hook, **how: object) -> Receiver:
-    return Webhook(hook.url(), SECRET, reach(**how), lambda: NOW)  # type: ignore[arg-type]
 
 
 def test_slack_gets_json_with_title_colour_and_posts() -> None:
@@ -238,96 +218,3 @@ def test_an_endless_answer_is_not_read() -> None:
     with Hook(Answer(400, b"x" * 10_000_000)) as hook, pytest.raises(Rejected) as caught:
         slack(hook).send(message())
     assert len(str(caught.value)) < 400
-
-
-def test_answers_are_quoted_without_secrets_and_control_characters() -> None:
-    said = b"bad \x1b[31m path /services/T0/B0/secret-path and a secret of some length"
-    with Hook(Answer(400, said)) as hook, pytest.raises(Rejected) as caught:
-        webhook(hook).send(message())
-    assert "\x1b" not in str(caught.value)
-    assert PATH_SECRET not in str(caught.value)
-    assert SECRET not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"Cannot POST /services/T0/B0/secret-path",  # without the query that we add
-        rb'{"path": "\/services\/T0\/B0\/secret-path"}',
-        b"the token secret-path is unknown",
-    ],
-)
-def test_no_part_of_an_address_is_repeated(said: bytes) -> None:
-    with Hook(Answer(404, said)) as hook, pytest.raises(Rejected) as caught:
-        Discord(hook.url(), reach()).send(message())
-    assert PATH_SECRET not in str(caught.value)
-    assert "404" in str(caught.value)
-
-
-def test_a_server_that_sends_back_what_it_gets_gets_nothing_told() -> None:
-    """No HTTP at all: what can't be read as an answer is what we sent, secrets first."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        echo = Thread(target=send_back, args=(listener, 2))
-        echo.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/services/T0/B0/{PATH_SECRET}"
-        with pytest.raises(Uncertain, match="no answer") as caught:
-            Slack(url, reach()).send(message())
-        assert PATH_SECRET not in str(caught.value)
-        with pytest.raises(TryLater, match="no answer") as later:
-            Webhook(url, SECRET, reach(), lambda: NOW).send(message())
-        assert PATH_SECRET not in str(later.value)
-        echo.join(10)
-
-
-def send_back(listener: socket.socket, connections: int) -> None:
-    for _ in range(connections):
-        with listener.accept()[0] as line:
-            line.sendall(line.recv(65_536))
-            line.shutdown(socket.SHUT_WR)
-            while line.recv(65_536):
-                pass
-
-
-def test_credentials_in_a_header_are_not_repeated() -> None:
-    given = b64encode(b"me:hush, hush").decode()
-    said = f"no such user: Basic {given} (hush, hush)".encode()
-    with Hook(Answer(401, said)) as hook, pytest.raises(Rejected, match="no such user") as caught:
-        Alertmanager(hook.origin(), reach(), lambda: NOW, "me", "hush, hush").send(message())
-    assert hook.asked[0].headers["authorization"] == f"Basic {given}"
-    assert given not in str(caught.value)
-    assert "hush" not in str(caught.value)
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-def server_tls(authority: trustme.CA, name: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name).configure_cert(context)
-    return context
-
-
-def test_tls_is_verified(authority: trustme.CA, tmp_path: Path) -> None:
-    ca_file = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(ca_file)
-    with Hook(tls=server_tls(authority, "hook.test")) as hook:
-        with pytest.raises(TryLater, match="notify_ca_file"):
-            Slack(hook.url(host="hook.test"), reach()).send(message())
-        with pytest.raises(TryLater, match=r"not trusted.*IP address mismatch"):
-            Slack(hook.url(), reach(ca_file=ca_file)).send(message())
-        assert hook.asked == []
-        Slack(hook.url(host="hook.test"), reach(ca_file=ca_file)).send(message())
-    assert len(hook.asked) == 1
-
-
-def test_a_server_without_tls_is_told_apart() -> None:
-    with Hook() as hook, pytest.raises(TryLater, match="TLS failed"):
-        Slack(hook.url(host="hook.test").replace("http:", "https:"), reach()).send(message())
-
-
-def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("nothing")
-    with pytest.raises(UsageError, match="notify_ca_file"):
-        make_reach(True, tmp_path / "ca.pem", 1.0)
