@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from math import inf, log
@@ -64,6 +64,7 @@ _UNIT = re.compile(
     |(?P<mark>([^\w\s])\8*)""",
     re.VERBOSE | re.IGNORECASE,
 )
+_BARE = re.compile(r"([A-Za-z]+)([,.!?]?)")
 _CAMEL = re.compile(r"\d+|[A-Z]{2,}(?![a-z])|[A-Z]?[^\WA-Z\d_]+|[A-Z]")
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 _APOSTROPHES = dict.fromkeys("\u2018\u2019\u02bc\u0060\u00b4", "'")
@@ -105,19 +106,21 @@ class Splitter:
         """The words of `text` (lower case); a stretch of unknown letters stays whole."""
         if text in self.cost or len(text) > 60:
             return [text]
-        best: list[tuple[float, int]] = [(0.0, 0)]  # (cost, start of the last word)
+        costs, starts = [0.0], [0]  # of the cheapest words up to here, and of the last of them
         for end in range(1, len(text) + 1):
-            starts = range(max(0, end - max(self.longest, 1)), end)
-            best.append(min((best[s][0] + self._cost(text[s:end]), s) for s in starts))
+            cheapest, start = inf, 0
+            for at in range(max(0, end - self.longest), end):
+                known = self.cost.get(text[at:end])
+                word = 10.0 + 3.5 * (end - at) if known is None else known
+                if costs[at] + word < cheapest:
+                    cheapest, start = costs[at] + word, at
+            costs.append(cheapest)
+            starts.append(start)
         cuts = [len(text)]
         while cuts[-1] > 0:
-            cuts.append(best[cuts[-1]][1])
+            cuts.append(starts[cuts[-1]])
         cuts.reverse()
         return [text[a:b] for a, b in pairwise(cuts)]
-
-    def _cost(self, word: str) -> float:
-        known = self.cost.get(word)
-        return known if known is not None else 10.0 + 3.5 * len(word)
 
 
 def _shortness(word: str) -> float:
@@ -127,6 +130,15 @@ def _shortness(word: str) -> float:
 
 def words_of(run: str, splitter: Splitter) -> Iterator[Word]:
     """Words of one whitespace-free run of a text; offsets count from its start."""
+    bare = _BARE.fullmatch(run)
+    if bare and run not in ("RT", "rt") and bare[1].lower() not in EMOTICONS:
+        # Most runs are one word and perhaps a mark: no need to look for what else they may be.
+        word, mark = bare.groups()
+        for text in _word(word.lower(), splitter.cost):
+            yield Word(text, 0, len(word))
+        if mark:
+            yield Word(mark, len(word), len(run))
+        return
     plain, places = _plain(run)
     if plain in ("RT", "rt"):
         return
@@ -191,10 +203,10 @@ def _relaxed(word: str, known: dict[str, float]) -> str:
     return single if rare else double
 
 
-def _plain(run: str) -> tuple[str, list[int]]:
+def _plain(run: str) -> tuple[str, Sequence[int]]:
     """The run in comparable characters, and for each the offset it came from."""
     if run.isascii() and run.isprintable() and "`" not in run:
-        return run, list(range(len(run)))
+        return run, range(len(run))
     out: list[str] = []
     places: list[int] = []
     for offset, char in enumerate(run):
