@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -13,6 +15,8 @@ from tests.servers.kafka import KafkaServer
 from tests.servers.local import ServerMissing
 from tests.servers.triton import Triton
 from tests.servers.valkey import ValkeyServer
+
+S = TypeVar("S", KafkaServer, ValkeyServer)
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -23,6 +27,19 @@ def missing(what: str) -> None:
     if os.environ.get("UNDERTONE_REQUIRE_SERVERS") == "1":
         pytest.fail(f"{what}, and UNDERTONE_REQUIRE_SERVERS=1 says that it must be there")
     pytest.skip(what)
+
+
+@contextmanager
+def started(make: Callable[[], S], name: str) -> Iterator[S]:
+    """A server from its start to its end; `missing` where it can't be had."""
+    try:
+        server = make().start()
+    except ServerMissing as error:
+        missing(f"no {name}: {error}")
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -57,31 +74,30 @@ def triton() -> Iterator[Triton]:
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[KafkaServer]:
     """A real Apache Kafka broker, shared: name streams uniquely, and never kill it."""
-    try:
-        server = KafkaServer().start()
-    except ServerMissing as error:
-        missing(f"no Kafka: {error}")
-    yield server
-    server.stop()
+    with started(KafkaServer, "Kafka") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def _valkey() -> Iterator[ValkeyServer]:
-    try:
-        server = ValkeyServer().start()
-    except ServerMissing as error:
-        missing(f"no Valkey: {error}")
-    yield server
-    server.stop()
+    with started(ValkeyServer, "Valkey") as server:
+        yield server
 
 
 @pytest.fixture
 def valkey(_valkey: ValkeyServer) -> ValkeyServer:
-    """A real Valkey, shared and emptied for each test: don't kill it, start one of your own."""
+    """A real Valkey, shared and emptied for each test: don't kill it, take `own_valkey`."""
     store = _valkey.open()
     store.client.call("FLUSHALL")
     store.close()
     return _valkey
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[ValkeyServer]:
+    """A real Valkey of this test's own, to be killed."""
+    with started(ValkeyServer, "Valkey") as server:
+        yield server
 
 
 @pytest.fixture

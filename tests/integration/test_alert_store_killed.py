@@ -18,7 +18,6 @@ from services.store.alerts import Alerts, Decided, Outgoing
 from services.store.outbox import Delivery, Outbox
 from services.stream.attempts import Backoff
 from tests.conftest import missing
-from tests.servers.local import ServerMissing
 from tests.servers.slow_disk import PtraceMissing, no_answer
 from tests.servers.valkey import ValkeyServer
 from tests.simulators.hook import Answer, Hook
@@ -28,16 +27,6 @@ pytestmark = pytest.mark.integration
 NS = "live"
 QUICK = Timing(backoff=Backoff(0.02, 0.1), drain_s=0.5)
 TOLD = event("opened")
-
-
-@pytest.fixture
-def own() -> Iterator[ValkeyServer]:
-    try:
-        server = ValkeyServer().start()
-    except ServerMissing as error:
-        missing(f"no Valkey: {error}")
-    yield server
-    server.stop()
 
 
 class Deadly(Hook):
@@ -99,69 +88,69 @@ def until(is_so: Callable[[], bool], within_s: float = 20) -> None:
         time.sleep(0.02)
 
 
-def test_nobody_is_told_before_the_disk_has_it(own: ValkeyServer) -> None:
+def test_nobody_is_told_before_the_disk_has_it(own_valkey: ValkeyServer) -> None:
     """The claim is acknowledged, and lost with the server: whoever comes next finds none."""
-    token = leave(own)
+    token = leave(own_valkey)
     with Hook() as hook:
         try:
-            with no_answer(own), telling(own, hook, token):
+            with no_answer(own_valkey), telling(own_valkey, hook, token):
                 time.sleep(1.0)
-                os.kill(own.pid, signal.SIGKILL)
+                os.kill(own_valkey.pid, signal.SIGKILL)
         except PtraceMissing as error:
             missing(f"no thread of Valkey can be stopped: {error}")
-        own.kill()
-        own.start()
-        assert became(own) == Delivery("pending"), "what was in memory alone is lost"
-        with telling(own, hook, token):
-            until(lambda: became(own).settled)
-    assert became(own).state == "delivered"
+        own_valkey.kill()
+        own_valkey.start()
+        assert became(own_valkey) == Delivery("pending"), "what was in memory alone is lost"
+        with telling(own_valkey, hook, token):
+            until(lambda: became(own_valkey).settled)
+    assert became(own_valkey).state == "delivered"
     assert len(hook.asked) == 1
 
 
-def test_who_told_of_it_knows_it_when_the_store_is_back(own: ValkeyServer) -> None:
-    token = leave(own)
+def test_who_told_of_it_knows_it_when_the_store_is_back(own_valkey: ValkeyServer) -> None:
+    token = leave(own_valkey)
     with Deadly() as hook:
-        hook.victim = own.pid
-        with telling(own, hook, token):
+        hook.victim = own_valkey.pid
+        with telling(own_valkey, hook, token):
             until(lambda: bool(hook.asked))
-            own.kill()
-            own.start()
-            until(lambda: became(own).settled)
-    assert became(own).state == "delivered"
+            own_valkey.kill()
+            own_valkey.start()
+            until(lambda: became(own_valkey).settled)
+    assert became(own_valkey).state == "delivered"
     assert len(hook.asked) == 1
 
 
-def test_both_are_killed_while_it_is_told(own: ValkeyServer) -> None:
+def test_both_are_killed_while_it_is_told(own_valkey: ValkeyServer) -> None:
     """Whoever comes next can't know whether Slack has it, and says so."""
-    token = leave(own)
+    token = leave(own_valkey)
     with Deadly() as hook:
-        hook.victim = own.pid
-        with telling(own, hook, token):
+        hook.victim = own_valkey.pid
+        with telling(own_valkey, hook, token):
             until(lambda: bool(hook.asked))
-        own.kill()
-        own.start()
-        assert became(own).state == "claimed"
-        with telling(own, hook, token):
-            until(lambda: became(own).settled)
-    assert became(own).state == "uncertain"
+        own_valkey.kill()
+        own_valkey.start()
+        assert became(own_valkey).state == "claimed"
+        with telling(own_valkey, hook, token):
+            until(lambda: became(own_valkey).settled)
+    assert became(own_valkey).state == "uncertain"
     assert len(hook.asked) == 1
 
 
 def test_what_the_store_forgets_its_teller_knows(
-    own: ValkeyServer, caplog: pytest.LogCaptureFixture
+    own_valkey: ValkeyServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without an append-only file nothing can be waited for, and that is said."""
-    store = own.open()
+    store = own_valkey.open()
     store.client.call("CONFIG", "SET", "appendonly", "no")
-    token = leave(own, on_disk=False)
+    token = leave(own_valkey, on_disk=False)
     before = {key: store.client.call("DUMP", key) for key in store.client.scan("*")}
-    with Hook() as hook, telling(own, hook, token) as deliveries:
-        until(lambda: became(own).settled)
+    with Hook() as hook, telling(own_valkey, hook, token) as deliveries:
+        until(lambda: became(own_valkey).settled)
         for key, value in before.items():
             store.client.call("RESTORE", key, 0, value, "REPLACE")
-        assert became(own).state == "pending"
+        assert became(own_valkey).state == "pending"
         deliveries.wake()
-        until(lambda: became(own).settled)
+        until(lambda: became(own_valkey).settled)
         assert len(hook.asked) == 1
     assert "slack may be told twice" in caplog.text
     store.close()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -14,8 +14,6 @@ import pytest
 
 from services.errors import Unavailable, UsageError
 from services.store import Store, open_store
-from tests.conftest import missing
-from tests.servers.local import ServerMissing
 from tests.servers.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
@@ -25,16 +23,6 @@ WAYS: dict[str, Callable[[Store], object]] = {
     "pipe": lambda store: store.client.pipe([("PING",), ("SET", "a", "b")]),
     "script": lambda store: store.scripts.run("alerts_lease", [("ut:{a}:alerts", "me", 1)]),
 }
-
-
-@pytest.fixture
-def own() -> Iterator[ValkeyServer]:
-    try:
-        server = ValkeyServer().start()
-    except ServerMissing as error:
-        missing(f"no Valkey: {error}")
-    yield server
-    server.stop()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -47,8 +35,8 @@ def own() -> Iterator[ValkeyServer]:
     ],
     ids=["full", "no quorum", "a replica"],
 )
-def test_it_is_waited_for(own: ValkeyServer, state: tuple[str, ...], way: str) -> None:
-    store = own.open()
+def test_it_is_waited_for(own_valkey: ValkeyServer, state: tuple[str, ...], way: str) -> None:
+    store = own_valkey.open()
     WAYS[way](store)
     store.client.call(*state)
     with pytest.raises(Unavailable, match="store"):
@@ -57,10 +45,10 @@ def test_it_is_waited_for(own: ValkeyServer, state: tuple[str, ...], way: str) -
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_closing_ends_calls_that_are_under_way(own: ValkeyServer, way: str) -> None:
-    store = own.open()
+def test_closing_ends_calls_that_are_under_way(own_valkey: ValkeyServer, way: str) -> None:
+    store = own_valkey.open()
     WAYS[way](store)
-    os.kill(own.pid, signal.SIGSTOP)
+    os.kill(own_valkey.pid, signal.SIGSTOP)
     try:
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(WAYS[way], store)
@@ -69,14 +57,14 @@ def test_closing_ends_calls_that_are_under_way(own: ValkeyServer, way: str) -> N
             with pytest.raises(Unavailable):
                 waiting.result(5)
     finally:
-        os.kill(own.pid, signal.SIGCONT)
+        os.kill(own_valkey.pid, signal.SIGCONT)
     with pytest.raises(Unavailable, match="closed"):
         WAYS[way](store)
 
 
-def test_threads_that_share_a_connection_lose_it_alike(own: ValkeyServer) -> None:
+def test_threads_that_share_a_connection_lose_it_alike(own_valkey: ValkeyServer) -> None:
     """No other error than `Unavailable`, and all go on once the server is back."""
-    store, over = own.open(), Event()
+    store, over = own_valkey.open(), Event()
 
     def ask() -> set[str]:
         errors = set()
@@ -91,18 +79,18 @@ def test_threads_that_share_a_connection_lose_it_alike(own: ValkeyServer) -> Non
         asking = [pool.submit(ask) for _ in range(8)]
         for _ in range(5):
             time.sleep(0.1)
-            own.kill()
-            own.start()
+            own_valkey.kill()
+            own_valkey.start()
         over.set()
         assert {name for one in asking for name in one.result(30)} == {"Unavailable"}
     assert store.client.call("PING")
     store.close()
 
 
-def test_what_can_not_be_waited_for_is_said(own: ValkeyServer) -> None:
-    store = own.open()
+def test_what_can_not_be_waited_for_is_said(own_valkey: ValkeyServer) -> None:
+    store = own_valkey.open()
     store.client.call("ACL", "SETUSER", "limited", "on", ">word", "~*", "+@all", "-waitaof")
-    limited = open_store(own.url, username="limited", password="word")
+    limited = open_store(own_valkey.url, username="limited", password="word")
     assert store.client.sync("a", 5_000)
     assert not limited.client.sync("a", 5_000)
     with pytest.raises(UsageError, match="waitaof"):

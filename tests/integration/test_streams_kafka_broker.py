@@ -18,7 +18,7 @@ from services.stream.kafka import KafkaStreams
 from services.stream.port import Output
 from services.stream.security import Security
 from services.stream.worker import Worker
-from tests.conftest import missing
+from tests.conftest import started
 from tests.integration.kafka_workers import (
     Running,
     copying,
@@ -30,7 +30,7 @@ from tests.integration.kafka_workers import (
     running,
 )
 from tests.servers.kafka import PASSWORD, USER, KafkaServer
-from tests.servers.local import ServerMissing, free_port
+from tests.servers.local import free_port
 from tests.unit.stream.stages import FakeStage, PoolStage
 
 pytestmark = pytest.mark.integration
@@ -39,12 +39,8 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def mortal() -> Iterator[KafkaServer]:
     """A broker of this module's own, to be killed."""
-    try:
-        server = KafkaServer().start()
-    except ServerMissing as error:
-        missing(f"no Kafka: {error}")
-    yield server
-    server.stop()
+    with started(KafkaServer, "Kafka") as server:
+        yield server
 
 
 @pytest.mark.slow

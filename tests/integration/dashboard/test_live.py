@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +16,6 @@ from services.store.sources import publish_status
 from services.store.vitals import Hop, Process, Vitals
 from tests.integration.dashboard.harness import HERE, NS, Listener, Site, serving
 from tests.scores import mark, scored
-from tests.servers.local import ServerMissing
 from tests.servers.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
@@ -82,18 +80,6 @@ def test_the_head_of_events_ends(site: Site) -> None:
 
 
 # -- a store that goes away -----------------------------------------------------------
-
-
-@pytest.fixture
-def own_valkey() -> Iterator[ValkeyServer]:
-    try:
-        server = ValkeyServer().start()
-    except ServerMissing as error:
-        from tests.conftest import missing
-
-        missing(f"no Valkey: {error}")
-    yield server
-    server.stop()
 
 
 def test_the_store_restarts_and_all_goes_on(own_valkey: ValkeyServer) -> None:
