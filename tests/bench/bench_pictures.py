@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +25,7 @@ from models.picture import decode, prepare
 from models.signature import IMAGE_SIZE
 from models.tokenizer import Tokenizer
 from services.inference.pictures import pixels
+from tests.bench.processor_time import rate
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 COUNT = 600
@@ -95,16 +95,6 @@ def candidates() -> dict[str, Decoder]:
     return found
 
 
-def rate(run: Callable[[], object], count: int) -> float:
-    """Best of ROUNDS, by processor time: what others do on the machine does not count."""
-    took = []
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        run()
-        took.append(time.process_time() - start)
-    return count / min(took)
-
-
 def main() -> None:
     table = pq.read_table(DATA / "mvsa_single" / "train.parquet", columns=["text", "image"])
     jpegs = table.column("image").to_pylist()[:COUNT]
@@ -113,11 +103,11 @@ def main() -> None:
     for name, run in candidates().items():
         made = [run(jpeg) for jpeg in jpegs[:100]]
         differs = np.mean([np.abs(a - b).mean() for a, b in zip(made, wanted, strict=True)])
-        figures[name] = rate(lambda run=run: [run(jpeg) for jpeg in jpegs], COUNT)
+        figures[name] = rate(lambda run=run: [run(jpeg) for jpeg in jpegs], COUNT, ROUNDS)
         print(f"{name:28} {figures[name]:6.0f} pictures/s   differs {differs:.2f}")
     texts = table.column("text").to_pylist()
     fresh = iter([Tokenizer.load() for _ in range(ROUNDS)])
-    figures["texts"] = rate(lambda: next(fresh).encode_batch(texts), len(texts))
+    figures["texts"] = rate(lambda: next(fresh).encode_batch(texts), len(texts), ROUNDS)
     print(f"{'tokenizer, cold caches':28} {figures['texts']:6.0f} texts/s")
     rounded = {name: round(value, 1) for name, value in figures.items()}
     print(json.dumps({"bench": "pictures", **rounded}))

@@ -6,20 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import missing
+from tests.conftest import started
 from tests.e2e.sample import Sample, replay
-from tests.servers.local import ServerMissing
 from tests.servers.valkey import ValkeyServer
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     """The sample as the networks scored it: once, for all tests that look at it."""
-    try:
-        server = ValkeyServer().start()
-    except ServerMissing as error:
-        missing(f"no Valkey: {error}")
-    try:
+    with started(ValkeyServer, "Valkey") as server:
         yield replay(tmp_path_factory.mktemp("sample"), server)
-    finally:
-        server.stop()
