@@ -30,6 +30,9 @@ MOST_PARTITIONS = 100_000
 MOST_TOPICS = 20_000
 """Of one post: each makes a record of its own."""
 
+NAMESPACE = r"^[A-Za-z0-9._-]{1,100}$"
+"""What may name one: safe in keys, patterns and paths."""
+
 Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.01)]
 """Of single precision, so a little more than 1 may come out; not NaN, which no JSON holds."""
 
@@ -145,7 +148,7 @@ AnyRecord: TypeAlias = Post | Deletion | End | Watermark | Scored
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyRecord] = msgspec.msgpack.Decoder(AnyRecord)
 _header = MAGIC + bytes([VERSION])
-_NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_NAMESPACE = re.compile(NAMESPACE)
 
 
 def encode(record: AnyRecord) -> bytes:
@@ -172,7 +175,7 @@ def decode(value: bytes | None) -> AnyRecord:
 
 
 def valid_namespace(namespace: str) -> bool:
-    """Letters, digits, `.`, `_`, `-`, at most 100: what is safe in keys, patterns and paths."""
+    """Whether it is as NAMESPACE has it."""
     return _NAMESPACE.fullmatch(namespace) is not None
 
 

@@ -6,13 +6,15 @@ from typing import Annotated, Final, Literal
 
 from fastapi import Path, Query
 
-LATEST_MS: Final = 10**13 - 1
-"""In the year 2286; nothing later is counted."""
+from services.records import NAMESPACE, TIME_END_MS
+
+LATEST_MS: Final = TIME_END_MS - 1
+"""Nothing later is counted."""
 
 Namespace = Annotated[
     str | None,
     Query(
-        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        pattern=NAMESPACE,
         description="Whose figures. Default: live, or the newest replay where live has nothing.",
     ),
 ]

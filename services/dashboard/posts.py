@@ -14,6 +14,7 @@ from services.dashboard.backend import Backend, State
 from services.dashboard.parameters import Created, From, Limit, Namespace, To, TopicName
 from services.dashboard.problems import not_found
 from services.phrases import rising
+from services.records import NAMESPACE
 from services.store import schema
 from services.store.posts import KeptPost
 
@@ -84,7 +85,7 @@ def routes(backend: Backend, pictures: Pictures | None, own_words: OwnWords) -> 
     )
     async def picture(
         request: Request,
-        namespace: Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,100}$")],
+        namespace: Annotated[str, Path(pattern=NAMESPACE)],
         topic: TopicName,
         id: PostId,
         number: Annotated[int, Path(ge=0, lt=kept.MOST_PICTURES)],

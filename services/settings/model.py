@@ -69,7 +69,7 @@ class Settings(DashboardSettings, ReceiverSettings, GrafanaSettings, SourceSetti
     )
     namespace: str = Field(
         "live",
-        pattern=r"^[\w.-]{1,64}$",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="Keeps figures apart: live ones here, each replay in one of its own.",
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.errors import UsageError
+from services.records import valid_namespace
 from services.settings import Settings, load_settings
 from services.settings.example import SECTIONS, example_toml
 from services.settings.model import SECRETS
@@ -54,6 +55,12 @@ def test_file_named_by_option_or_variable(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert load_settings().batch_size == 5
     assert load_settings(tmp_path / "b.toml").batch_size == 6
     assert "no settings file" in refused(config=tmp_path / "c.toml")
+
+
+@pytest.mark.parametrize("namespace", ["café", "a b", "a/b", ""])
+def test_a_namespace_is_one_that_records_take(namespace: str) -> None:
+    assert not valid_namespace(namespace)
+    assert "namespace" in refused(namespace=namespace)
 
 
 def test_unknown_names_are_refused_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
